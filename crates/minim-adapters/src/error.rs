@@ -1,0 +1,61 @@
+use std::path::PathBuf;
+
+/// What can go wrong with adapters and their files.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting is outside of its range.
+    #[error("{setting} is {found}; expected {expected}")]
+    Setting {
+        /// The setting's name, as in an experiment file.
+        setting: &'static str,
+        /// What was given.
+        found: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// No module of the model has a name that the targets match.
+    #[error("no linear layer matches the targets {targets}; this model has {available}")]
+    NoTarget {
+        /// The targets as given.
+        targets: String,
+        /// Last name components of the model's linear layers.
+        available: String,
+    },
+    /// A file can't be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file is there, but is not what it should be.
+    #[error("{path}: {reason}", path = path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
+    /// Tensors of an adapter file and of the model differ.
+    #[error("{path}: adapter does not fit the model:{}", list(missing, unused, misshapen), path = path.display())]
+    Mismatch {
+        /// The adapter's weight file.
+        path: PathBuf,
+        /// Trained tensors of the model that the file lacks.
+        missing: Vec<String>,
+        /// Tensors of the file that the model has no place for.
+        unused: Vec<String>,
+        /// Tensors whose shapes differ, with both shapes.
+        misshapen: Vec<String>,
+    },
+}
+
+fn list(missing: &[String], unused: &[String], misshapen: &[String]) -> String {
+    [("missing", missing), ("unused", unused), ("misshapen", misshapen)]
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!(" {what}: {}", names.join(", ")))
+        .collect::<Vec<_>>()
+        .join(";")
+}

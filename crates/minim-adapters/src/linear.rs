@@ -1,0 +1,47 @@
+use burn::module::{Module, Param};
+use burn::tensor::module::linear;
+use burn::tensor::{Device, Tensor};
+
+use crate::Adapter;
+use crate::lora::lazy;
+
+/// A linear layer that applies the [`Adapter`] on its weight, if there is one: `y = x·W + b`.
+///
+/// Named `Linear` on purpose: burn-store transposes PyTorch weights found under "Struct:Linear".
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[in, out]`, the transpose of PyTorch's.
+    pub weight: Param<Tensor<2>>,
+    /// `[out]`
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    /// A layer of zeros that allocates nothing until it is used or loaded.
+    pub fn new(inputs: usize, outputs: usize, bias: bool, device: &Device) -> Self {
+        Self { weight: zeros([inputs, outputs], device), bias: bias.then(|| zeros([outputs], device)) }
+    }
+
+    /// Applies the layer and its adapter, in the precision of `x`: a parameter held in more or fewer bits is cast.
+    ///
+    /// # Shapes
+    /// - `x`: `[.., in]`
+    /// - output: `[.., out]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let bias = self.bias.as_ref().map(|b| like(b.val(), &x));
+        match self.weight.reparameterization::<Adapter>() {
+            None => linear(x.clone(), like(self.weight.val(), &x), bias),
+            Some(adapter) => adapter.forward(x.clone(), like(self.weight.base(), &x), bias),
+        }
+    }
+}
+
+/// A parameter in the precision of the activations.
+fn like<const P: usize, const D: usize>(parameter: Tensor<P>, x: &Tensor<D>) -> Tensor<P> {
+    let dtype = x.dtype();
+    if parameter.dtype() == dtype || !parameter.dtype().is_float() { parameter } else { parameter.cast(dtype) }
+}
+
+fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    lazy(shape, device, move || vec![0.0; shape.iter().product()])
+}

@@ -1,0 +1,199 @@
+//! Dataset cards: what a corpus is, whose it is, how to get it, and what is wrong with it; `datasets/*.toml`, embedded.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::{Error, shown};
+use crate::source::read_text;
+
+const CARDS: [(&str, &str); 7] = [
+    (
+        "ncbi-disease",
+        include_str!("../../../datasets/ncbi-disease.toml"),
+    ),
+    ("negex", include_str!("../../../datasets/negex.toml")),
+    ("ddi-2013", include_str!("../../../datasets/ddi-2013.toml")),
+    (
+        "prepared-mortality",
+        include_str!("../../../datasets/prepared-mortality.toml"),
+    ),
+    (
+        "prepared-los",
+        include_str!("../../../datasets/prepared-los.toml"),
+    ),
+    (
+        "prepared-conll",
+        include_str!("../../../datasets/prepared-conll.toml"),
+    ),
+    (
+        "prepared-relations",
+        include_str!("../../../datasets/prepared-relations.toml"),
+    ),
+];
+
+/// What a card says of its dataset.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// The card's name.
+    pub name: String,
+    /// The name of its reader in [`names`](crate::names).
+    pub reader: String,
+    /// The kind of task, as [`Kind`](crate::Kind) writes it.
+    pub task: String,
+    /// Who made it, and the paper.
+    pub source: String,
+    /// Under which terms it may be used.
+    pub licence: String,
+    /// Where to get it and how to lay it out.
+    pub how_to_get: String,
+    /// Whose split it is and how it is made.
+    pub splits: String,
+    /// The label names in the order of their indices; empty where the files decide.
+    pub labels: Vec<String>,
+    /// What a whole copy holds.
+    pub expected: Expected,
+    /// What to know before trusting a score on it.
+    pub flaws: Vec<String>,
+    /// Whether a program wrote the text.
+    pub synthetic: bool,
+}
+
+/// The number of examples in a whole copy of a dataset; absent where it is not known.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Training examples.
+    pub train: Option<usize>,
+    /// Validation examples.
+    pub validation: Option<usize>,
+    /// Test examples.
+    pub test: Option<usize>,
+    /// Examples (or words, for tags) of each label over all splits.
+    #[serde(default)]
+    pub labels: BTreeMap<String, usize>,
+}
+
+/// The names that [`card`] knows.
+pub fn card_names() -> impl Iterator<Item = &'static str> {
+    CARDS.iter().map(|(name, _)| *name)
+}
+
+/// The card of this name.
+///
+/// # Errors
+/// No card has it.
+pub fn card(name: &str) -> Result<Card, Error> {
+    let unknown = || Error::UnknownCard {
+        name: shown(name),
+        known: card_names().collect::<Vec<_>>().join(", "),
+    };
+    let (_, text) = CARDS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .ok_or_else(unknown)?;
+    Ok(toml::from_str(text).expect("the cards are embedded, and a test parses every one"))
+}
+
+/// The card that lies beside the data as `card.toml`, as the synthetic writers put it there; `None` if there is none.
+///
+/// # Errors
+/// The file is there but is not a card.
+pub fn card_in(root: &Path) -> Result<Option<Card>, Error> {
+    let path = root.join("card.toml");
+    if fs::symlink_metadata(&path).is_err() {
+        return Ok(None);
+    }
+    const EXPECTED: &str = "a dataset card with the keys of the shipped ones";
+    let text = read_text(&path, EXPECTED)?;
+    toml::from_str(&text).map(Some).map_err(|error| {
+        let before = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        Error::Malformed {
+            line: 1 + before.matches('\n').count(),
+            path,
+            problem: error
+                .message()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            expected: EXPECTED.to_owned(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, names};
+
+    #[test]
+    fn every_card_is_whole() {
+        let kinds = [Kind::Sequence, Kind::Tokens, Kind::Relations].map(|kind| kind.to_string());
+        for name in card_names() {
+            let card = card(name).unwrap();
+            assert_eq!(card.name, name);
+            assert!(
+                names().any(|reader| reader == card.reader),
+                "{name}: reader {}",
+                card.reader
+            );
+            assert!(kinds.contains(&card.task), "{name}: task {}", card.task);
+            assert!(!card.flaws.is_empty() && !card.synthetic, "{name}");
+            let texts = [card.source, card.licence, card.how_to_get, card.splits];
+            assert!(texts.iter().all(|text| text.len() > 10), "{name}");
+            assert!(
+                card.expected
+                    .labels
+                    .keys()
+                    .all(|label| card.labels.contains(label)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_readers_of_fixed_labels_agree_with_their_cards() {
+        for (name, labels) in [
+            ("ncbi-disease", &crate::ncbi_disease::LABELS[..]),
+            ("negex", &crate::negex::LABELS),
+            ("ddi-2013", &crate::ddi_2013::LABELS),
+        ] {
+            assert_eq!(card(name).unwrap().labels, labels);
+        }
+    }
+
+    #[test]
+    fn a_card_beside_the_data_is_read_strictly() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(card_in(folder.path()).unwrap(), None);
+        let path = folder.path().join("card.toml");
+        fs::write(&path, CARDS[0].1).unwrap();
+        assert_eq!(
+            card_in(folder.path()).unwrap(),
+            Some(card(CARDS[0].0).unwrap())
+        );
+        fs::write(&path, CARDS[0].1.replace("licence", "license")).unwrap();
+        let error = card_in(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("card.toml:5: unknown field `license`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_card_names_the_known() {
+        assert!(
+            card("mimic")
+                .unwrap_err()
+                .to_string()
+                .contains("known: ncbi-disease, negex")
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! The readers from outside: hand-made folders, arbitrary bytes, and the real corpora where they are at hand.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod arbitrary_bytes;
+mod bad_folders;
+mod hand_made;
+mod one_file;
+mod real_corpora;
+
+use std::fs;
+
+use tempfile::TempDir;
+
+/// A new folder with these files.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
+}

@@ -1,0 +1,330 @@
+use std::io::{BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use minim_adapters::{Ia3Config, LoraConfig, Method};
+use minim_engine::device::{Choice, Opened};
+use minim_engine::export::{Target, export};
+use minim_engine::logits::Logits;
+use minim_engine::predict::{evaluate_file, predict_file};
+use minim_engine::selfcheck::selfcheck;
+use minim_engine::{Error, Options, TrainedRun, count, train};
+use minim_experiment::{Experiment, Store};
+use minim_models::HeadKind;
+
+/// Fine-tunes small language models on clinical text with small adapters, and says what each choice costs.
+///
+/// Everything runs offline. Exit code 0: done; 1: the run failed; 2: the input or the command is wrong.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct DeviceArgument {
+    /// Where to compute: auto (CUDA if there is any), cpu, or cuda:N
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: Choice,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train one run of an experiment; writes DIR/RUN-ID.json (the record) and DIR/RUN-ID/ (what must be kept)
+    Train {
+        /// An experiment file (docs/experiment.md) that expands to exactly one run; cargo xtask run takes grids
+        experiment: PathBuf,
+        /// Folder for the record and the run's files
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Score a trained run on a labelled file; prints one JSON object
+    Evaluate {
+        /// The folder of a trained run
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        /// Labelled examples: .csv or .jsonl (texts), .conll or .jsonl (words), .tsv or .jsonl (relations)
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Predict for every example of a file, labelled or not; writes ids and predictions, never text
+    Predict {
+        /// The folder of a trained run
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        /// Examples, as for evaluate; labels are neither needed nor read
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+        /// JSON lines: {"id", "label", "probabilities"} or {"id", "tags"}
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Print the logits of a model folder, one JSON object per input line
+    Logits {
+        /// A Hugging Face model folder
+        #[arg(long, value_name = "DIR")]
+        model: PathBuf,
+        /// A peft adapter folder (LoRA or IA3) to put on it
+        #[arg(long, value_name = "DIR")]
+        adapter: Option<PathBuf>,
+        /// Which head
+        #[arg(long)]
+        task: Head,
+        /// Number of labels of the head
+        #[arg(long)]
+        labels: usize,
+        /// Cut inputs to so many pieces; the model's own limit if not given
+        #[arg(long)]
+        max_length: Option<usize>,
+        /// Lines of {"text"}, {"text", "text_pair"} or {"words"}; standard input if not given
+        #[arg(long, value_name = "FILE.jsonl")]
+        input: Option<PathBuf>,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Count parameters from a config.json alone: no weights are read, none are allocated
+    Count {
+        /// A model's config.json
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Which head
+        #[arg(long)]
+        task: Head,
+        /// Number of labels of the head
+        #[arg(long)]
+        labels: usize,
+        /// What is trained beside the head
+        #[arg(long)]
+        adapter: AdapterKind,
+        /// LoRA's rank
+        #[arg(long, default_value_t = 8)]
+        rank: usize,
+        /// Layers to adapt, by the end of their names; the method's default (LoRA query,value; IA3 key,value,output.dense) if not given
+        #[arg(long, value_delimiter = ',')]
+        targets: Option<Vec<String>>,
+        /// How to print
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
+    /// Write a trained run for other tools
+    Export {
+        /// The folder of a trained run
+        #[arg(long, value_name = "DIR")]
+        run: PathBuf,
+        /// peft: an adapter folder for Hugging Face peft; merged: a model folder for transformers
+        #[arg(long)]
+        to: ExportTarget,
+        /// Folder to write
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Pre-train by masked-language modelling on text files, from scratch or onward from a BERT checkpoint
+    Pretrain(Box<pretrain::PretrainArguments>),
+    /// Compare logits on a device with committed reference values and with the CPU; prints one JSON object
+    Selfcheck {
+        /// The folder tests/fixtures/bert of the repository
+        #[arg(long, value_name = "DIR")]
+        fixtures: PathBuf,
+        /// Also write the report to DIR/selfcheck.json
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Head {
+    SeqCls,
+    TokenCls,
+}
+
+impl From<Head> for HeadKind {
+    fn from(head: Head) -> Self {
+        match head {
+            Head::SeqCls => HeadKind::Sequence,
+            Head::TokenCls => HeadKind::Token,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AdapterKind {
+    Lora,
+    Ia3,
+    Full,
+    Head,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExportTarget {
+    Peft,
+    Merged,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<(), Error> {
+        match self.command {
+            Command::Train { experiment, out, device } => train_one(&experiment, &out, device.device),
+            Command::Evaluate { run, data, device } => {
+                let device = device.device.open()?.device;
+                let evaluation = evaluate_file(&TrainedRun::open(&run, &device)?, &data, &device)?;
+                let per_label: Vec<_> = evaluation
+                    .scores
+                    .per_label
+                    .iter()
+                    .map(|row| {
+                        serde_json::json!({
+                            "label": row.label, "precision": row.precision, "recall": row.recall, "f1": row.f1, "support": row.support
+                        })
+                    })
+                    .collect();
+                print(&serde_json::json!({
+                    "examples": evaluation.predictions.len(),
+                    "loss": evaluation.loss,
+                    "scores": evaluation.scores.values,
+                    "per_label": per_label,
+                }))
+            }
+            Command::Predict { run, input, output, device } => {
+                let device = device.device.open()?.device;
+                let count = predict_file(&TrainedRun::open(&run, &device)?, &input, &output, &device)?;
+                eprintln!("{count} predictions in {}", output.display());
+                Ok(())
+            }
+            Command::Logits { model, adapter, task, labels, max_length, input, device } => {
+                let device = device.device.open()?.device;
+                let logits = Logits::open(&model, adapter.as_deref(), task.into(), labels, max_length, &device)?;
+                for note in &logits.notes {
+                    tracing::warn!("{note}");
+                }
+                let output = std::io::stdout().lock();
+                match input {
+                    None => logits.run("standard input", std::io::stdin().lock(), output),
+                    Some(path) => {
+                        let file = std::fs::File::open(&path).map_err(Error::io(&path))?;
+                        logits.run(&path.display().to_string(), BufReader::new(file), output)
+                    }
+                }
+            }
+            Command::Count { config, task, labels, adapter, rank, targets, format } => {
+                let device = Choice::Cpu.open()?.device;
+                let method = method(adapter, rank, targets);
+                let counts = count::from_config(&config, task.into(), labels, &method, &device)?;
+                let rows = [
+                    ("total", counts.total),
+                    ("trainable", counts.trainable),
+                    ("adapter", counts.adapter),
+                    ("head", counts.head),
+                ];
+                match format {
+                    Format::Json => print(&rows.into_iter().map(|(k, n)| (k.to_string(), n.into())).collect::<serde_json::Map<_, _>>().into()),
+                    Format::Text => {
+                        for (name, n) in rows {
+                            println!("{name:>9}  {n:>13}");
+                        }
+                        Ok(())
+                    }
+                }
+            }
+            Command::Export { run, to, out, device } => {
+                let device = device.device.open()?.device;
+                let target = match to {
+                    ExportTarget::Peft => Target::Peft,
+                    ExportTarget::Merged => Target::Merged,
+                };
+                export(TrainedRun::open(&run, &device)?, target, &out)?;
+                eprintln!("written to {}", out.display());
+                Ok(())
+            }
+            Command::Pretrain(arguments) => arguments.run(),
+            Command::Selfcheck { fixtures, out, device } => {
+                let Opened { device, name, model } = device.device.open()?;
+                let cpu = Choice::Cpu.open()?.device;
+                let report = selfcheck(&fixtures, &device, &cpu, &name, &model)?;
+                let json = serde_json::to_value(&report).map_err(|e| Error::Input(e.to_string()))?;
+                if let Some(folder) = out {
+                    std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+                    let path = folder.join("selfcheck.json");
+                    std::fs::write(&path, format!("{json:#}\n")).map_err(Error::io(&path))?;
+                }
+                print(&json)?;
+                match report.checks.iter().all(|check| check.passed) {
+                    true => Ok(()),
+                    false => Err(Error::Training("logits differ by more than the tolerance; see the report above".into())),
+                }
+            }
+        }
+    }
+}
+
+fn method(adapter: AdapterKind, rank: usize, targets: Option<Vec<String>>) -> Method {
+    match adapter {
+        AdapterKind::Full => Method::Full,
+        AdapterKind::Head => Method::Head,
+        AdapterKind::Lora => {
+            let mut config = LoraConfig { rank, ..LoraConfig::default() };
+            if let Some(targets) = targets {
+                config.targets = targets.into();
+            }
+            Method::Lora(config)
+        }
+        AdapterKind::Ia3 => {
+            let mut config = Ia3Config::default();
+            if let Some(targets) = targets {
+                config.targets = targets.into();
+            }
+            Method::Ia3(config)
+        }
+    }
+}
+
+fn train_one(file: &Path, out: &Path, device: Choice) -> Result<(), Error> {
+    let experiment = Experiment::read(file)?;
+    let runs = experiment.runs();
+    let [run] = &runs[..] else {
+        return Err(Error::Input(format!(
+            "{}: expands to {} runs, minim train takes one; cargo xtask run {0} takes them all",
+            file.display(),
+            runs.len()
+        )));
+    };
+    let device = device.open()?;
+    let store = Store::new(out);
+    let folder = store.run_folder(&run.id());
+    // The dashboard needs a terminal; a sweep's log is better off with a line per evaluation.
+    let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
+    let record = train(run, Options { device, folder, renderer })?;
+    store.write(&record)?;
+    let score = record.scores.test.get(&run.task.select);
+    println!(
+        "{}: test {} {}, record {}",
+        record.run_id,
+        run.task.select,
+        score.map_or("undefined".into(), |score| format!("{score:.4}")),
+        store.record_path(&record.run_id).display()
+    );
+    Ok(())
+}
+
+fn print(json: &serde_json::Value) -> Result<(), Error> {
+    writeln!(std::io::stdout(), "{json:#}").map_err(Error::io(Path::new("standard output")))
+}
+
+mod pretrain;
+mod quiet;

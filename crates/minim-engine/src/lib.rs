@@ -1,0 +1,33 @@
+//! Fit, evaluate and predict: the engine behind the binary `minim`, and the only crate that names a backend.
+//!
+//! [`train`] takes a resolved run of an experiment to its record; [`TrainedRun`] opens what it left behind; [`Evaluation`] scores a split.
+//! Training goes through burn-train with a strategy of its own ([`strategy`]); `docs/DESIGN.md` says why.
+
+mod clip;
+pub mod count;
+pub mod device;
+mod error;
+mod evaluate;
+mod examples;
+pub mod export;
+mod learnable;
+mod loader;
+pub mod logits;
+mod method;
+mod optimizer;
+pub mod predict;
+pub mod pretrain;
+mod run_folder;
+pub mod selfcheck;
+pub mod strategy;
+mod train;
+
+pub use clip::{clip, global_norm};
+pub use error::Error;
+pub use evaluate::{Evaluation, evaluate};
+pub use examples::Encoded;
+pub use learnable::Learnable;
+pub use method::adapter_method;
+pub use optimizer::{WarmUp, optimizer};
+pub use run_folder::TrainedRun;
+pub use train::{Options, train};

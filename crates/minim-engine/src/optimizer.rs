@@ -1,0 +1,104 @@
+//! AdamW and its learning rate as the Hugging Face Trainer sets them up.
+
+use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::optim::lr_scheduler::{LrScheduler, LrSchedulerRecord};
+use burn::optim::{AdamWConfig, ModuleOptimizer};
+use burn::tensor::Tensor;
+use minim_experiment::Schedule;
+use minim_models::published_name;
+
+/// AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with betas 0.9 and 0.999 and epsilon 1e-8; biases and normalisation weights do not
+/// decay, everything else, adapters included, does.
+pub fn optimizer<M: Module>(model: &M, weight_decay: f64) -> ModuleOptimizer {
+    let adamw = |decay: f64| AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(decay as f32);
+    let mut undecayed = Undecayed::default();
+    model.visit(&mut undecayed);
+    let group = ParamGroup::from_ids(undecayed.ids);
+    adamw(weight_decay).init().with_group(group, adamw(0.0).build(), None)
+}
+
+#[derive(Default)]
+struct Undecayed {
+    path: Vec<String>,
+    ids: Vec<ParamId>,
+}
+
+impl ModuleVisitor for Undecayed {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = published_name(&self.path.join("."));
+        if name.ends_with(".bias") || name.contains("LayerNorm.") {
+            self.ids.push(param.id);
+        }
+    }
+}
+
+/// Linear warm-up from 0 to the peak, then a straight fall to 0 or a constant rate (transformers' `get_linear_schedule_with_warmup`).
+#[derive(Debug, Clone)]
+pub struct WarmUp {
+    /// The highest rate.
+    pub peak: f64,
+    /// Steps until the peak.
+    pub warmup_steps: usize,
+    /// All steps.
+    pub steps: usize,
+    /// What comes after the warm-up.
+    pub schedule: Schedule,
+    next: usize,
+}
+
+impl WarmUp {
+    /// A schedule at its beginning. The warm-up takes `warmup_ratio` of all steps, rounded up.
+    pub fn new(peak: f64, warmup_ratio: f64, steps: usize, schedule: Schedule) -> Self {
+        Self { peak, warmup_steps: (warmup_ratio * steps as f64).ceil() as usize, steps, schedule, next: 0 }
+    }
+
+    fn rate(&self, step: usize) -> f64 {
+        if step < self.warmup_steps {
+            return self.peak * step as f64 / self.warmup_steps as f64;
+        }
+        match self.schedule {
+            Schedule::Constant => self.peak,
+            Schedule::Linear => {
+                let left = self.steps.saturating_sub(step) as f64;
+                self.peak * left / (self.steps - self.warmup_steps).max(1) as f64
+            }
+        }
+    }
+}
+
+impl LrScheduler for WarmUp {
+    fn step(&mut self) -> f64 {
+        self.next += 1;
+        self.rate(self.next - 1)
+    }
+
+    fn to_record(&self) -> LrSchedulerRecord {
+        LrSchedulerRecord::new().with_scalar("next", self.next as u64)
+    }
+
+    fn load_record(&mut self, record: LrSchedulerRecord) {
+        self.next = record.scalar::<u64>("next").map_or(self.next, |next| next as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_from_zero_and_falls_to_zero() {
+        let mut schedule = WarmUp::new(1.0, 0.2, 10, Schedule::Linear);
+        let rates: Vec<f64> = (0..10).map(|_| schedule.step()).collect();
+        assert_eq!(rates, [0.0, 0.5, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]);
+        let mut constant = WarmUp::new(2.0, 0.0, 3, Schedule::Constant);
+        assert_eq!([constant.step(), constant.step(), constant.step()], [2.0; 3]);
+    }
+}

@@ -1,0 +1,254 @@
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
+use burn::tensor::{FloatDType, Tensor};
+use burn::train::logger::InMemoryMetricLogger;
+use burn::train::metric::LossMetric;
+use burn::train::metric::store::{Aggregate, Direction, Split};
+use burn::train::renderer::MetricsRenderer;
+use burn::train::{
+    Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy,
+};
+use minim_adapters::{attach, count};
+use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
+use minim_experiment::{
+    Cost, DataSummary, EvaluateEvery, Hardware, LabelScore, Majority, Parameters, Precision, Purpose, Record, Run, Scores,
+    Status, Versions, stream,
+};
+use minim_models::published_name;
+use minim_tasks::{Task, Tokenizer};
+
+use crate::device::Opened;
+use crate::learnable::Learnable;
+use crate::loader::Loader;
+use crate::strategy::{Outcome, SelectingScore, Strategy};
+use crate::{Encoded, Error, WarmUp, adapter_method, evaluate, examples, optimizer, run_folder};
+
+/// How to train, beside what the run says.
+pub struct Options {
+    /// Where.
+    pub device: Opened,
+    /// The folder for the run's files.
+    pub folder: PathBuf,
+    /// Draws the training's progress; `None` for burn-train's dashboard on a terminal.
+    pub renderer: Option<Box<dyn MetricsRenderer>>,
+}
+
+/// Trains one run and returns its record; the best model is in `options.folder`.
+///
+/// # Errors
+/// [`Error`] for input that can't be read or used, and for a training that fails.
+pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
+    let mut time = TimeMeter::default();
+    let device = options.device.device.clone();
+    let training = &run.training;
+
+    let dataset = examples::read(run)?;
+    let labels = dataset.labels().clone();
+    let task = Task::new(examples::kind(run.task.kind), labels.clone(), run.task.max_length, run.task.negative_label.as_deref())?;
+    let (checkpoint, loaded) = run_folder::base(run, task.head(), labels.len(), &device)?;
+    run_folder::check_length(run.task.max_length, &checkpoint, &format!("task {}", run.task.name))?;
+    let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
+    tokenizer.check_vocab(checkpoint.config().vocab_size())?;
+    let data = Encoded::new(dataset, run, &task, &tokenizer)?;
+
+    let method = adapter_method(&run.method.method);
+    let modules_to_save = loaded.modules_to_save();
+    let mut notes = loaded.notes.clone();
+    let model = attach(loaded.model, &method, &modules_to_save, stream(run.seed, Purpose::Init), published_name)?;
+    let counts = count(&model, &method, &modules_to_save, published_name);
+    let mut model = model;
+    if training.precision == Precision::Bf16 {
+        if !device.supports_dtype(FloatDType::BF16) || options.device.name == "cpu" {
+            return Err(Error::Input(format!("precision bf16 is not supported on {}; use fp32", options.device.name)));
+        }
+        model.set_precision(FloatDType::BF16);
+        if counts.trainable < counts.total {
+            model = model.map(&mut HalveFrozen { modules_to_save: &modules_to_save, path: Vec::new() });
+            notes.push("bf16: activations and frozen weights in bf16, trained parameters in fp32".into());
+        } else {
+            notes.push("bf16: activations in bf16, parameters in fp32".into());
+        }
+    }
+    for note in &notes {
+        tracing::info!("{note}");
+    }
+    run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
+
+    // Dropout masks come from the device's generator; everything else has a stream of its own.
+    let autodiff = device.clone().autodiff();
+    device.seed(stream(run.seed, Purpose::Dropout));
+    autodiff.seed(stream(run.seed, Purpose::Dropout));
+    let model = Learnable::new(model, task.clone()).fork(&autodiff).train();
+
+    let loader = Loader {
+        task: task.clone(),
+        examples: data.train.clone(),
+        batch_size: training.batch_size,
+        pad_id: tokenizer.pad_id(),
+        seed: run.seed,
+        device: autodiff.clone(),
+        epoch: Arc::new(AtomicUsize::new(0)),
+    };
+    let steps_per_epoch = loader.batches();
+    let steps = training.max_steps.unwrap_or(training.epochs * steps_per_epoch);
+    let schedule = WarmUp::new(training.learning_rate, training.warmup_ratio, steps, training.schedule);
+    time.observe(&Event::Enter(Phase::Save));
+    let outcome = Arc::new(Mutex::new(Outcome { time, ..Outcome::default() }));
+    let keep = {
+        let (folder, method, modules, checkpoint, labels) =
+            (options.folder.clone(), method.clone(), modules_to_save.clone(), checkpoint.clone(), labels.clone());
+        move |best: &Learnable| run_folder::keep(&folder, &best.model, &method, &modules, &checkpoint, &labels)
+    };
+    let strategy = Strategy {
+        device: device.clone(),
+        steps,
+        steps_per_epoch,
+        evaluate_every: match training.evaluate_every {
+            EvaluateEvery::Epoch => steps_per_epoch,
+            EvaluateEvery::Steps(steps) => steps,
+        },
+        max_grad_norm: training.max_grad_norm,
+        validation: data.validation.clone(),
+        eval_batch_size: training.eval_batch_size,
+        pad_id: tokenizer.pad_id(),
+        select: run.task.select.clone(),
+        keep: Box::new(keep),
+        outcome: outcome.clone(),
+    };
+    let score = SelectingScore::new(&run.task.select);
+    let mut supervised = SupervisedTraining::new(&options.folder, Arc::new(loader.clone()), Arc::new(loader))
+        .metric_train_numeric(LossMetric::new())
+        .metric_valid_numeric(LossMetric::new())
+        .metric_valid_numeric(score.clone())
+        .with_metric_logger(InMemoryMetricLogger::default())
+        .with_application_logger(None)
+        .num_epochs(steps.div_ceil(steps_per_epoch));
+    if let Some(patience) = training.early_stopping_patience {
+        supervised = supervised.early_stopping(MetricEarlyStoppingStrategy::new(
+            &score,
+            Aggregate::Mean,
+            Direction::Highest,
+            Split::Valid,
+            StoppingCondition::NoImprovementSince { n_epochs: patience },
+        ));
+    }
+    if let Some(renderer) = options.renderer {
+        supervised = supervised.renderer(renderer);
+    }
+    let learner = Learner::new(model.clone(), optimizer(&model, training.weight_decay), ModuleLrScheduler::new(schedule));
+    drop(model);
+    let result = supervised.with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy))).launch(learner);
+    drop(result);
+
+    let mut outcome = std::mem::take(&mut *outcome.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    if let Some(error) = outcome.error {
+        return Err(error);
+    }
+    let best = outcome.best.ok_or_else(|| Error::Training("it ended before the first evaluation".into()))?;
+    outcome.time.observe(&Event::Enter(Phase::Evaluate));
+    let pad_id = tokenizer.pad_id();
+    let test = evaluate(&best.model, &task, &data.test, training.eval_batch_size, pad_id, &device)?;
+    outcome.time.observe(&Event::Evaluated { examples: data.test.len(), tokens: test.tokens });
+    outcome.time.observe(&Event::Enter(Phase::Save));
+    let peak_device_bytes = outcome.peak_device_bytes.max(crate::device::reserved_bytes(&device));
+
+    let chosen = outcome.curve.iter().filter(|point| point.validation.get(&run.task.select).copied() == outcome.best_score);
+    let validation = chosen.map(|point| point.validation.clone()).next().unwrap_or_default();
+    let majority = |truth| Ok::<_, Error>(task.majority(&data.train, truth)?.values);
+    let mut readings = outcome.time.finish();
+    readings.extend(MemoryMeter.finish());
+    let reading = |name: &str| readings.iter().find(|reading| reading.name == name).map(|reading| reading.value);
+    let machine = machine();
+    let blank = Record::failed(run.clone(), "", minim_experiment::utc(minim_efficiency::unix_seconds()));
+    Ok(Record {
+        status: Status::Finished,
+        error: None,
+        git_commit: Some(env!("MINIM_GIT_COMMIT").to_string()).filter(|commit| !commit.is_empty()),
+        versions: Some(Versions {
+            minim: env!("CARGO_PKG_VERSION").into(),
+            burn: env!("MINIM_BURN").into(),
+            rustc: env!("MINIM_RUSTC").into(),
+        }),
+        hardware: Some(Hardware {
+            cpu: machine.cpu,
+            cores: machine.cores,
+            threads: rayon::current_num_threads(),
+            memory_bytes: machine.memory_bytes,
+            device: options.device.name,
+            device_name: options.device.model,
+        }),
+        data: Some(DataSummary {
+            dataset: run.task.dataset.clone(),
+            synthetic: data.synthetic,
+            train: data.train.len(),
+            validation: data.validation.len(),
+            test: data.test.len(),
+            labels: labels.names().to_vec(),
+            majority: Majority { validation: majority(&data.validation)?, test: majority(&data.test)? },
+        }),
+        scores: Scores { validation, test: test.scores.values },
+        per_label: test
+            .scores
+            .per_label
+            .into_iter()
+            .map(|row| LabelScore {
+                label: row.label,
+                precision: row.precision,
+                recall: row.recall,
+                f1: row.f1,
+                support: row.support,
+            })
+            .collect(),
+        curve: outcome.curve,
+        cost: Some(Cost {
+            load_s: reading("load_s").unwrap_or_default(),
+            train_s: reading("train_s").unwrap_or_default(),
+            evaluate_s: reading("evaluate_s").unwrap_or_default(),
+            total_s: reading("total_s").unwrap_or_default(),
+            best_s: reading("best_s"),
+            train_tokens_per_s: reading("train_tokens_per_s"),
+            train_examples_per_s: reading("train_examples_per_s"),
+            evaluate_tokens_per_s: reading("evaluate_tokens_per_s"),
+            evaluate_examples_per_s: reading("evaluate_examples_per_s"),
+            peak_memory_bytes: reading("peak_memory_bytes").map(|bytes| bytes as u64),
+            peak_device_memory_bytes: peak_device_bytes,
+            kept_bytes: run_folder::folder_bytes(&run_folder::trained_folder(&options.folder)),
+            base_bytes: run_folder::folder_bytes(checkpoint.folder()),
+        }),
+        parameters: Some(Parameters {
+            total: counts.total as u64,
+            trainable: counts.trainable as u64,
+            adapter: counts.adapter as u64,
+            head: counts.head as u64,
+        }),
+        notes,
+        ..blank
+    })
+}
+
+/// Casts frozen parameters to bf16.
+struct HalveFrozen<'a> {
+    modules_to_save: &'a [String],
+    path: Vec<String>,
+}
+
+impl ModuleMapper for HalveFrozen<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join(".");
+        let trained = path.contains(".adapter.") || minim_adapters::is_saved_whole(&published_name(&path), self.modules_to_save);
+        // The statistics of a normalisation are computed in its own precision.
+        if trained || path.contains("layer_norm.") { param } else { param.map(|tensor| tensor.cast(FloatDType::BF16)) }
+    }
+}

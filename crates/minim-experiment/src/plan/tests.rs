@@ -1,0 +1,364 @@
+//! What an experiment file may say, what it means, and what is said about a mistake in it.
+
+use std::path::Path;
+
+use super::*;
+
+const GRID: &str = r#"name = "ncbi"
+seeds = [12, 34]
+
+[[model]]
+name = "bert-tiny"
+path = "models/bert-tiny"
+
+[[model]]
+name = "scratch"
+path = "models/bert-tiny"
+init = "random"
+
+[[task]]
+name = "disease"
+kind = "ner"
+dataset = "ncbi-disease"
+data = "../data/ncbi-disease"
+
+[[task]]
+name = "ddi"
+kind = "relation-extraction"
+dataset = "ddi-2013"
+data = "../data/ddi-2013"
+negative_label = "false"
+negatives_per_positive = 3
+
+[[method]]
+name = "lora-r4"
+kind = "lora"
+rank = 4
+learning_rate = 2e-3
+
+[[method]]
+name = "full"
+kind = "full"
+
+[training]
+epochs = 5
+evaluate_every = 100
+
+[[override]]
+method = "full"
+learning_rate = 5e-4
+
+[[override]]
+method = "full"
+task = "ddi"
+epochs = 2
+max_steps = 1_000
+"#;
+
+fn parse(text: &str) -> Result<Experiment, Error> {
+    Experiment::parse(text, Path::new("plans/ncbi.toml"))
+}
+
+/// Asserts that GRID with `from` replaced by `to` is refused with `message`.
+#[track_caller]
+fn check(from: &str, to: &str, message: &str) {
+    assert!(GRID.contains(from), "no {from:?} in the grid");
+    let text = GRID.replacen(from, to, 1);
+    let error = parse(&text).expect_err("a mistake").to_string();
+    assert_eq!(error, format!("plans/ncbi.toml:{message}"));
+}
+
+#[test]
+fn the_grid_expands_in_the_order_of_the_file() {
+    let runs = parse(GRID).expect("a grid").runs();
+    let ids: Vec<String> = runs.iter().map(Run::id).collect();
+    let heads: Vec<&str> = ids
+        .iter()
+        .map(|id| id.rsplit_once('-').expect("a hash at the end").0)
+        .collect();
+    assert_eq!(
+        heads,
+        [
+            "bert-tiny-lora-r4-disease-s12",
+            "bert-tiny-lora-r4-disease-s34",
+            "bert-tiny-full-disease-s12",
+            "bert-tiny-full-disease-s34",
+            "scratch-lora-r4-disease-s12",
+            "scratch-lora-r4-disease-s34",
+            "scratch-full-disease-s12",
+            "scratch-full-disease-s34",
+            "bert-tiny-lora-r4-ddi-s12",
+            "bert-tiny-lora-r4-ddi-s34",
+            "bert-tiny-full-ddi-s12",
+            "bert-tiny-full-ddi-s34",
+            "scratch-lora-r4-ddi-s12",
+            "scratch-lora-r4-ddi-s34",
+            "scratch-full-ddi-s12",
+            "scratch-full-ddi-s34",
+        ]
+    );
+}
+
+#[test]
+fn the_most_specific_setting_wins() {
+    let runs = parse(GRID).expect("a grid").runs();
+    let (lora, full, full_ddi) = (&runs[0], &runs[2], &runs[10]);
+    assert_eq!(lora.training.learning_rate, 2e-3);
+    assert_eq!(lora.training.epochs, 5);
+    assert_eq!(lora.training.evaluate_every, EvaluateEvery::Steps(100));
+    assert_eq!(lora.method.learning_rate, None);
+    assert_eq!(
+        lora.method.method,
+        Method::Lora {
+            rank: 4,
+            alpha: 16.0,
+            dropout: 0.1,
+            targets: vec!["query".into(), "value".into()],
+        }
+    );
+    assert_eq!(full.training.learning_rate, 5e-4);
+    assert_eq!(full.training.epochs, 5);
+    assert_eq!(full_ddi.training.learning_rate, 5e-4);
+    assert_eq!(full_ddi.training.epochs, 2);
+    assert_eq!(full_ddi.training.max_steps, Some(1000));
+    assert_eq!(full_ddi.task.select, "micro_f1");
+    assert_eq!(full_ddi.task.negatives_per_positive, Some(3.0));
+}
+
+#[test]
+fn an_override_beats_a_methods_own_learning_rate() {
+    let text = GRID.replace(
+        "method = \"full\"\nlearning",
+        "method = \"lora-r4\"\nlearning",
+    );
+    assert_eq!(
+        parse(&text).expect("a grid").runs()[0]
+            .training
+            .learning_rate,
+        5e-4
+    );
+}
+
+#[test]
+fn paths_start_at_the_files_folder() {
+    let run = parse(GRID).expect("a grid").runs().remove(0);
+    assert_eq!(&*run.model.path, Path::new("plans/models/bert-tiny"));
+    assert_eq!(run.model.path.written(), Path::new("models/bert-tiny"));
+    assert_eq!(&*run.task.data, Path::new("plans/../data/ncbi-disease"));
+}
+
+#[test]
+fn ia3_defaults_are_those_of_peft() {
+    let text = GRID.replace("kind = \"lora\"\nrank = 4", "kind = \"ia3\"");
+    let run = parse(&text).expect("a grid").runs().remove(0);
+    assert_eq!(
+        run.method.method,
+        Method::Ia3 {
+            targets: vec!["key".into(), "value".into(), "output.dense".into()],
+            feedforward: vec!["output.dense".into()],
+        }
+    );
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest_known_one() {
+    check(
+        "seeds",
+        "sedes",
+        "2: unknown key `sedes` in the experiment; the nearest known key is `seeds`",
+    );
+    check(
+        "epochs = 5",
+        "epochs = 5\nbatchsize = 8",
+        "39: unknown key `batchsize` in [training]; the nearest known key is `batch_size`",
+    );
+    check(
+        "rank = 4",
+        "ranks = 4",
+        "30: unknown key `ranks` in [[method]]; the nearest known key is `rank`",
+    );
+    check(
+        "init =",
+        "int =",
+        "11: unknown key `int` in [[model]]; the nearest known key is `init`",
+    );
+    check(
+        "negative_label",
+        "negative_lable",
+        "24: unknown key `negative_lable` in [[task]]; the nearest known key is `negative_label`",
+    );
+    check(
+        "max_steps",
+        "max_step",
+        "49: unknown key `max_step` in [[override]]; the nearest known key is `max_steps`",
+    );
+}
+
+#[test]
+fn a_name_that_is_not_known_is_reported_with_the_nearest() {
+    check(
+        "\"ner\"",
+        "\"nre\"",
+        "15: `kind` in [[task]]: \"nre\" is not known; the nearest of sequence-classification, ner, \
+         relation-extraction is \"ner\"",
+    );
+    check(
+        "\"lora\"",
+        "\"lroa\"",
+        "29: `kind` in [[method]]: \"lroa\" is not known; the nearest of lora, ia3, full, head is \"lora\"",
+    );
+    check(
+        "method = \"full\"\ntask = \"ddi\"",
+        "method = \"fool\"\ntask = \"ddi\"",
+        "46: `method` in [[override]]: \"fool\" is not known; the nearest of lora-r4, full is \"full\"",
+    );
+}
+
+#[test]
+fn a_value_out_of_range_is_reported_with_its_range() {
+    check(
+        "rank = 4",
+        "rank = 0",
+        "30: `rank` in [[method]]: expected a whole number of at least 1, found 0",
+    );
+    check(
+        "rank = 4",
+        "dropout = 1.0",
+        "30: `dropout` in [[method]]: expected a number in [0, 1), found 1.0",
+    );
+    check(
+        "epochs = 5",
+        "epochs = 0",
+        "38: `epochs` in [training]: expected a whole number of at least 1, found 0",
+    );
+    check(
+        "epochs = 5",
+        "batch_size = 0",
+        "38: `batch_size` in [training]: expected a whole number of at least 1, found 0",
+    );
+    check(
+        "epochs = 5",
+        "warmup_ratio = 1",
+        "38: `warmup_ratio` in [training]: expected a number in [0, 1), found 1",
+    );
+    check(
+        "2e-3",
+        "-2e-3",
+        "31: `learning_rate` in [[method]]: expected a learning rate above 0, found -2e-3",
+    );
+    check(
+        "2e-3",
+        "nan",
+        "31: `learning_rate` in [[method]]: expected a learning rate above 0, found nan",
+    );
+    check(
+        "rank = 4",
+        "rank = \"4\"",
+        "30: `rank` in [[method]]: expected a whole number of at least 1, found a string",
+    );
+    check(
+        "evaluate_every = 100",
+        "evaluate_every = \"step\"",
+        "39: `evaluate_every` in [training]: expected \"epoch\" or a number of steps above 0",
+    );
+    check(
+        "negatives_per_positive = 3",
+        "max_length = 2",
+        "25: `max_length` in [[task]]: expected a whole number of at least 3, found 2",
+    );
+}
+
+#[test]
+fn lists_and_names_must_make_a_grid() {
+    check(
+        "[12, 34]",
+        "[]",
+        "2: `seeds` in the experiment: expected at least one seed, found an empty list",
+    );
+    check(
+        "[12, 34]",
+        "[12, 12]",
+        "2: `seeds` in the experiment: seed 12 stands there twice",
+    );
+    check(
+        "[12, 34]",
+        "[-1]",
+        "2: `seeds` in the experiment: expected a seed: a whole number from 0 to 2^63 - 1, found -1",
+    );
+    check(
+        "\"scratch\"",
+        "\"bert-tiny\"",
+        "9: `name` in [[model]]: \"bert-tiny\" is the name of an earlier [[model]]",
+    );
+    check(
+        "\"scratch\"",
+        "\"From scratch\"",
+        "9: `name` in [[model]]: \"From scratch\" is no slug: expected at most 64 lower-case letters, digits, \
+         `-`, `_` and `.`, a letter or digit first",
+    );
+    check(
+        "path = \"models/bert-tiny\"\n",
+        "",
+        "4: [[model]] needs the key `path`",
+    );
+}
+
+#[test]
+fn keys_of_another_kind_are_refused() {
+    check(
+        "kind = \"full\"",
+        "kind = \"full\"\nrank = 8",
+        "36: `rank` in [[method]]: methods of kind \"full\" have no such key",
+    );
+    check(
+        "data = \"../data/ncbi-disease\"",
+        "data = \"d\"\nnegative_label = \"O\"",
+        "18: `negative_label` in [[task]]: only tasks of kind \"relation-extraction\" have it",
+    );
+    check(
+        "learning_rate = 5e-4\n",
+        "",
+        "41: an [[override]] needs at least one key of [training] to set",
+    );
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_reported_with_its_line() {
+    let error = parse("name = \"a\"\nseeds = [1,\n[training]\n").expect_err("broken TOML");
+    let text = error.to_string();
+    assert!(text.starts_with("plans/ncbi.toml:"), "{text}");
+    assert!(!text.contains('\n'), "{text}");
+    assert!(matches!(error, Error::Toml { line: 2 | 3, .. }), "{text}");
+}
+
+#[test]
+fn a_run_written_as_a_file_expands_to_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = folder.path().join("plan.toml");
+    std::fs::write(&plan, GRID).expect("written");
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("a folder");
+    for run in Experiment::read(&plan).expect("a grid").runs() {
+        let file = elsewhere.join("run.toml");
+        std::fs::write(&file, run.to_toml()).expect("written");
+        let again = Experiment::read(&file).expect("a plan of one run").runs();
+        assert_eq!(again, std::slice::from_ref(&run));
+        assert_eq!(again[0].id(), run.id());
+    }
+}
+
+#[test]
+fn every_key_is_documented() {
+    let page = include_str!("../../../../docs/experiment.md");
+    let keys = [
+        &super::TOP[..],
+        &ModelSpec::KEYS,
+        &TaskSpec::KEYS,
+        &MethodSpec::KEYS.concat(),
+        &TrainingPatch::KEYS,
+        &super::MATCHERS,
+    ];
+    for key in keys.concat() {
+        assert!(page.contains(&format!("`{key}`")), "{key}");
+    }
+}

@@ -1,0 +1,44 @@
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Tensor, TensorData};
+use minim_adapters::Draw;
+
+use crate::published_name;
+
+/// Gives the parameters that `chosen` names a fresh start as transformers does: weights from N(0, `std`), biases 0, normalisation
+/// weights 1. Each parameter has its own stream under `seed`.
+pub fn initialise<M: Module>(model: M, std: f64, seed: u64, chosen: impl Fn(&str) -> bool) -> M {
+    model.map(&mut Fresh { std, seed, chosen, path: Vec::new() })
+}
+
+struct Fresh<C> {
+    std: f64,
+    seed: u64,
+    chosen: C,
+    path: Vec<String>,
+}
+
+impl<C: Fn(&str) -> bool> ModuleMapper for Fresh<C> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = published_name(&self.path.join("."));
+        if !(self.chosen)(&name) {
+            return param;
+        }
+        let shape = param.lazy_shape();
+        let n = shape.num_elements();
+        let values = match name.as_str() {
+            name if name.ends_with("LayerNorm.weight") => vec![1.0; n],
+            name if name.ends_with(".bias") => vec![0.0; n],
+            name => Draw::new(self.seed, name).normal(n, self.std),
+        };
+        let (id, device) = (param.id, param.lazy_device());
+        param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
+    }
+}

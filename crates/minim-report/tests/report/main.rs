@@ -1,0 +1,6 @@
+//! The report of a study, from records to files.
+
+mod figures;
+mod page;
+mod sample;
+mod table;

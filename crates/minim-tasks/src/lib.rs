@@ -1,0 +1,38 @@
+//! Examples to batches, losses, predictions and scores, for the three kinds of clinical language task.
+//!
+//! [`Task`] is a closed enum with one file a task: [`SequenceClassification`], [`TokenClassification`],
+//! [`RelationExtraction`]. A run goes through it in this order:
+//!
+//! 1. [`Tokenizer::from_folder`], [`Tokenizer::check_vocab`] against the model;
+//! 2. [`Task::encode_all`] once for each split, after [`limit`] and [`subsample_negatives`] for the training split;
+//! 3. [`training_batches`] for each epoch (or [`evaluation_batches`]), [`Task::collate`] for each batch;
+//! 4. [`Task::loss`] on the logits of the model, or [`Task::predict`] and in the end [`Task::score`].
+//!
+//! Nothing here names a backend or draws from a random generator that the caller did not give.
+
+mod batch;
+mod decode;
+mod error;
+mod example_slice;
+mod loss;
+mod relation;
+mod sample;
+mod schedule;
+mod scores;
+mod sequence;
+mod task;
+mod token;
+mod tokenizer;
+
+pub use batch::{Batch, EncodedExample, IGNORED};
+pub use decode::Prediction;
+pub use error::Error;
+pub use example_slice::ExampleSlice;
+pub use relation::RelationExtraction;
+pub use sample::{limit, subsample_negatives};
+pub use schedule::{evaluation_batches, training_batches};
+pub use scores::{LabelScore, Scores};
+pub use sequence::SequenceClassification;
+pub use task::Task;
+pub use token::TokenClassification;
+pub use tokenizer::{Encoded, Tokenizer};

@@ -1,0 +1,94 @@
+//! Cross entropy over the targets that count.
+//!
+//! Source: PyTorch's `CrossEntropyLoss(ignore_index=-100)`, which transformers' classification heads use.
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{FloatDType, Int, Tensor};
+
+/// Mean of `-log softmax(logits)[target]` over `count` targets; targets below zero do not count.
+///
+/// A batch with no target that counts has loss 0 and gradient 0, where PyTorch gives NaN and ruins the weights.
+///
+/// # Shapes
+///
+/// - logits: `[batch, labels]` with targets `[batch, 1]`, or `[batch, seq, labels]` with targets `[batch, seq]`
+/// - output: `[1]`, fp32 whatever the precision of the logits
+pub(crate) fn cross_entropy<const D: usize>(
+    logits: Tensor<D>,
+    targets: Tensor<2, Int>,
+    count: usize,
+) -> Tensor<1> {
+    let labels = logits.dims()[D - 1];
+    let rows: usize = targets.dims().iter().product();
+    let log_probabilities = log_softmax(logits.reshape([rows, labels]).cast(FloatDType::F32), 1);
+    let targets = targets.reshape([rows, 1]);
+    let ignored = targets.clone().lower_scalar(0);
+    log_probabilities
+        .gather(1, targets.clamp_min(0))
+        .mask_fill(ignored, 0.0)
+        .sum()
+        .neg()
+        .div_scalar(count.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    fn value(loss: Tensor<1>) -> f64 {
+        f64::from(loss.into_scalar::<f32>())
+    }
+
+    #[test]
+    fn is_the_mean_of_the_targets_that_count() {
+        let device = Device::flex();
+        let logits = Tensor::<3>::from_data(
+            [
+                [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]],
+                [[9.0, 9.0, 9.0], [-1.0, 0.5, 0.0]],
+            ],
+            &device,
+        );
+        let targets = Tensor::<2, Int>::from_data([[2, 0], [-100, -100]], &device);
+        // ln 3 and ln(e + e^2 + e^3) - 1 = 2.40760596, worked out by hand.
+        let expected = (3.0_f64.ln() + 2.407_605_96) / 2.0;
+        assert!((value(cross_entropy(logits, targets, 2)) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn stays_finite_for_large_logits() {
+        let device = Device::flex();
+        let logits = Tensor::<2>::from_data([[1e4, -1e4], [-1e4, 1e4]], &device);
+        let targets = Tensor::<2, Int>::from_data([[0], [0]], &device);
+        assert!((value(cross_entropy(logits, targets, 2)) - 1e4).abs() < 1e-2);
+    }
+
+    #[test]
+    fn without_a_target_loss_and_gradient_are_zero() {
+        let device = Device::flex().autodiff();
+        let logits = Tensor::<2>::from_data([[1.0, 2.0], [3.0, -1.0]], &device).require_grad();
+        let targets = Tensor::<2, Int>::from_data([[-100], [-100]], &device);
+        let loss = cross_entropy(logits.clone(), targets, 0);
+        assert_eq!(value(loss.clone()), 0.0);
+        let gradients = loss.backward();
+        let gradient = logits
+            .grad(&gradients)
+            .expect("logits take part in the loss");
+        assert!(gradient.into_data().iter::<f32>().all(|g| g == 0.0));
+    }
+
+    #[test]
+    fn the_gradient_is_softmax_minus_target_over_the_count() {
+        let device = Device::flex().autodiff();
+        let logits = Tensor::<2>::from_data([[0.0, 0.0], [5.0, 5.0]], &device).require_grad();
+        let targets = Tensor::<2, Int>::from_data([[1], [-100]], &device);
+        let gradients = cross_entropy(logits.clone(), targets, 1).backward();
+        let gradient = logits
+            .grad(&gradients)
+            .expect("logits take part in the loss");
+        let gradient: Vec<f32> = gradient.into_data().iter::<f32>().collect();
+        assert_eq!(gradient, [0.5, -0.5, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,244 @@
+//! Ids, types and word indices equal those of transformers' `BertTokenizerFast`, from both layouts of a tokenizer folder.
+//!
+//! Fixtures: `tests/fixtures/bert/wordpieces.py` of the workspace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use minim_tasks::{Encoded, Error, Tokenizer};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Fixtures {
+    uncased: Fixture,
+    cased: Fixture,
+}
+
+#[derive(Deserialize)]
+struct Fixture {
+    texts: Vec<Text>,
+    pairs: Vec<Text>,
+    word_lists: Vec<WordList>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    text_pair: Option<String>,
+    max_length: Option<usize>,
+    ids: Vec<u32>,
+    type_ids: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct WordList {
+    words: Vec<String>,
+    max_length: Option<usize>,
+    ids: Vec<u32>,
+    type_ids: Vec<u32>,
+    word_ids: Vec<Option<u32>>,
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures/bert")
+        .join(name)
+}
+
+fn tokenizer(name: &str) -> Tokenizer {
+    Tokenizer::from_folder(&folder(name)).unwrap()
+}
+
+fn check(tokenizer: &Tokenizer, fixture: &Fixture) {
+    for row in fixture.texts.iter().chain(&fixture.pairs) {
+        let max_length = row.max_length.unwrap_or(usize::MAX);
+        let pair = row.text_pair.as_deref();
+        let found = tokenizer.encode(&row.text, pair, max_length).unwrap();
+        let name = (&row.text, pair, row.max_length);
+        assert_eq!(
+            (&found.ids, &found.types),
+            (&row.ids, &row.type_ids),
+            "{name:?}"
+        );
+        let whole = tokenizer.encode(&row.text, pair, usize::MAX).unwrap();
+        assert_eq!(found.truncated, whole.len() > max_length, "{name:?}");
+    }
+    for row in &fixture.word_lists {
+        let max_length = row.max_length.unwrap_or(usize::MAX);
+        let found = tokenizer.encode_words(&row.words, max_length).unwrap();
+        let name = (&row.words, row.max_length);
+        assert_eq!(
+            (&found.ids, &found.types),
+            (&row.ids, &row.type_ids),
+            "{name:?}"
+        );
+        assert_eq!(found.words, row.word_ids, "{name:?}");
+    }
+}
+
+#[test]
+fn ids_equal_those_of_transformers() {
+    let json = fs::read_to_string(folder("tokenization.json")).unwrap();
+    let fixtures: Fixtures = serde_json::from_str(&json).unwrap();
+    for (case, fixture) in [("uncased", &fixtures.uncased), ("cased", &fixtures.cased)] {
+        assert!(
+            fixture.texts.len() > 40 && fixture.pairs.len() > 30 && fixture.word_lists.len() > 20
+        );
+        for layout in ["", "-json"] {
+            check(&tokenizer(&format!("tokenizer-{case}{layout}")), fixture);
+        }
+    }
+}
+
+/// What the words give when all of them are looked at.
+fn first_pieces(tokenizer: &Tokenizer, text: &str, max_length: usize) -> Encoded {
+    let mut encoded = tokenizer.encode(text, None, usize::MAX).unwrap();
+    if encoded.len() > max_length {
+        for pieces in [&mut encoded.ids, &mut encoded.types] {
+            pieces.drain(max_length - 1..pieces.len() - 1);
+        }
+        encoded.words.truncate(max_length);
+        encoded.truncated = true;
+    }
+    encoded
+}
+
+#[test]
+fn reading_only_the_words_that_are_needed_changes_nothing() {
+    let tokenizer = tokenizer("tokenizer-uncased");
+    for text in [
+        "fever cough \u{200b} \u{200b} \u{200b} \u{200b} \u{200b} \u{200b} \u{200b} \u{200b} blood",
+        "fever \u{200b} \u{200b} \u{200b} \u{200b} \u{200b} \u{200b}",
+        "next\u{85}line\u{b}tab cafe \u{301}s \u{301} and pain, fever. cough",
+        "\u{4e2d}\u{6587}\u{533b} cardiomyopathy nephrectomy pain",
+        "the patient was admitted with chest pain and  severe  \n cough ",
+    ] {
+        for max_length in 3..20 {
+            let found = tokenizer.encode(text, None, max_length).unwrap();
+            assert_eq!(
+                found,
+                first_pieces(&tokenizer, text, max_length),
+                "{text:?} {max_length}"
+            );
+        }
+    }
+}
+
+/// Fails where `work` takes longer than a quadratic step would leave it.
+fn within_seconds(seconds: u64, work: impl FnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel();
+    std::thread::spawn(move || {
+        work();
+        done.send(()).ok();
+    });
+    assert!(
+        wait.recv_timeout(Duration::from_secs(seconds)).is_ok(),
+        "not done within {seconds} s"
+    );
+}
+
+#[test]
+fn a_text_of_100_000_words_is_cut_quickly() {
+    within_seconds(20, || {
+        let tokenizer = tokenizer("tokenizer-uncased");
+        let words = vec!["pneumonia,".to_owned(); 100_000];
+        let text = words.join(" ");
+        let one_word = "x".repeat(600_000);
+        for encoded in [
+            tokenizer.encode(&text, None, 128).unwrap(),
+            tokenizer.encode(&text, Some(&text), 128).unwrap(),
+            tokenizer.encode_words(&words, 128).unwrap(),
+        ] {
+            assert_eq!(encoded.len(), 128);
+            assert!(encoded.truncated);
+        }
+        assert_eq!(tokenizer.encode(&one_word, None, 128).unwrap().len(), 3);
+    });
+}
+
+/// A copy of `tokenizer-cased` without the files named, with others written into it.
+fn broken(
+    without: &[&str],
+    with: &[(&str, &str)],
+) -> (tempfile::TempDir, Result<Tokenizer, Error>) {
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["vocab.txt", "tokenizer_config.json"] {
+        if !without.contains(&file) {
+            fs::copy(folder("tokenizer-cased").join(file), copy.path().join(file)).unwrap();
+        }
+    }
+    for (file, content) in with {
+        fs::write(copy.path().join(file), content).unwrap();
+    }
+    let read = Tokenizer::from_folder(copy.path());
+    (copy, read)
+}
+
+#[test]
+fn a_broken_folder_is_named() {
+    let message = |without: &[&str], with: &[(&str, &str)]| {
+        let (_folder, read) = broken(without, with);
+        read.unwrap_err().to_string()
+    };
+    assert!(message(&["vocab.txt"], &[]).contains("expected `tokenizer.json`, or `vocab.txt`"));
+    assert!(message(&["tokenizer_config.json"], &[]).contains("do_lower_case"));
+    assert!(message(&[], &[("vocab.txt", "[PAD]\n[CLS]\n[SEP]\nfever\n")]).contains("`[UNK]`"));
+    assert!(message(&[], &[("vocab.txt", "[PAD]\n[UNK]\n[CLS]\nfever\n")]).contains("`[SEP]`"));
+    assert!(
+        message(&[], &[("tokenizer_config.json", "{\"do_lower_case\": ")])
+            .contains("tokenizer_config.json")
+    );
+    assert!(
+        message(&[], &[("added_tokens.json", "{\"<new>\": 1000}")]).contains("adds piece 1000")
+    );
+    assert!(message(&[], &[("tokenizer.json", "{}")]).contains("tokenizer.json"));
+}
+
+#[test]
+fn without_configuration_a_lower_case_vocabulary_is_lower_cased() {
+    let vocab = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfever\n";
+    let (_folder, read) = broken(&["tokenizer_config.json"], &[("vocab.txt", vocab)]);
+    let encoded = read
+        .unwrap()
+        .encode("FEVER f\u{e9}ver [MASK]", None, 16)
+        .unwrap();
+    assert_eq!(encoded.ids, [2, 5, 5, 4, 3]);
+}
+
+#[test]
+fn a_stated_casing_wins_over_the_stored_one() {
+    let json = fs::read_to_string(folder("tokenizer-cased-json").join("tokenizer.json")).unwrap();
+    let config = "{\"do_lower_case\": true}";
+    let (_folder, read) = broken(
+        &[],
+        &[("tokenizer.json", &json), ("tokenizer_config.json", config)],
+    );
+    let read = read.unwrap();
+    let id = |text| read.encode(text, None, 16).unwrap().ids;
+    assert_eq!(id("Fever"), id("fever"));
+}
+
+#[test]
+fn sizes_are_checked() {
+    let tokenizer = tokenizer("tokenizer-uncased");
+    let size = tokenizer.vocab_size();
+    assert!(tokenizer.check_vocab(size).is_ok());
+    let error = tokenizer.check_vocab(size - 1).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("only {} embeddings", size - 1)),
+        "{error}"
+    );
+    assert!(matches!(
+        tokenizer.encode("fever", Some("cough"), 3),
+        Err(Error::MaxLength {
+            max_length: 3,
+            least: 4
+        })
+    ));
+    assert!(tokenizer.encode_words(&["fever".to_owned()], 2).is_err());
+    assert_eq!(tokenizer.pad_id(), 0);
+    assert_eq!(tokenizer.id("[MASK]"), Some(6));
+    assert_eq!(tokenizer.piece(6).as_deref(), Some("[MASK]"));
+}

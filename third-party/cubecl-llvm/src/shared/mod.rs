@@ -1,0 +1,3 @@
+//! What `cubecl-cuda` names of the part that all targets share.
+
+pub mod lowered_features;
