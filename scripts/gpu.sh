@@ -182,7 +182,7 @@ train() {
     local name="$model-$method-$precision-${where%%:*}" record
     experiment "$model" "$path" "$init" "$method" "$precision" >"$work/$name.toml"
     measured "$name" "$binary" train "$work/$name.toml" --out "$work/$name" --device "$where"
-    record="$(grep --recursive --files-with-matches --include='*.json' '"schema_version"' "$work/$name" 2>/dev/null | head -1)"
+    record="$(find "$work/$name" -maxdepth 1 -name '*.json' 2>/dev/null | head -1)"
     if [ "$status" -ne 0 ] || [ -z "$record" ]; then
         printf '| %s | %s | %s | %s | failed (exit %s) | | | | | |\n' "$model" "$method" "$precision" "$where" "$status" >>"$work/rows"
         failures=$((failures + 1))

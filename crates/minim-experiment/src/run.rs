@@ -1,6 +1,6 @@
 //! One run of an experiment's grid, fully resolved.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -53,9 +53,12 @@ impl Run {
             value.expect("a run's settings are text, numbers and lists of text")
         };
         let list = |value| toml::Value::Array(vec![table(value)]);
+        // A plan that was parsed from text may have a relative root, or none.
+        let root = std::path::absolute(Path::new(".").join(&self.root));
+        let root = root.unwrap_or_else(|_| self.root.clone());
         let mut document = toml::Table::new();
         document.insert("name".into(), self.experiment.clone().into());
-        document.insert("root".into(), table(toml::Value::try_from(&self.root)));
+        document.insert("root".into(), table(toml::Value::try_from(&root)));
         document.insert("seeds".into(), list(toml::Value::try_from(self.seed)));
         document.insert("model".into(), list(toml::Value::try_from(&self.model)));
         document.insert("task".into(), list(toml::Value::try_from(&self.task)));
