@@ -1,1 +1,11 @@
-//! Integration tests.
+//! Integration tests of the workspace, in one binary: equality with transformers and peft by committed fixtures, and what only shows when
+//! the crates work together.
+
+mod checkpoints;
+mod counts;
+mod curves;
+mod fixtures;
+mod gradients;
+mod interchange;
+mod logits;
+mod memory;

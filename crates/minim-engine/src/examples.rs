@@ -17,8 +17,6 @@ pub struct Encoded {
     pub validation: Arc<Vec<EncodedExample>>,
     /// For the score that is reported.
     pub test: Arc<Vec<EncodedExample>>,
-    /// Whether every training text says by its id that it is synthetic.
-    pub synthetic: bool,
 }
 
 /// Reads a run's dataset and checks that it is of the task's kind.
@@ -52,13 +50,11 @@ impl Encoded {
         match dataset {
             Dataset::Sequence(splits) => {
                 let train = cap(splits.train, run, &mut rng);
-                let synthetic = train.iter().all(|e| is_synthetic(&e.id));
-                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..], synthetic)
+                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..])
             }
             Dataset::Tokens(splits) => {
                 let train = cap(splits.train, run, &mut rng);
-                let synthetic = train.iter().all(|e| is_synthetic(&e.id));
-                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..], synthetic)
+                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..])
             }
             Dataset::Relations(splits) => {
                 let negative = negative(run, &splits.labels)?;
@@ -69,15 +65,10 @@ impl Encoded {
                     _ => splits.train,
                 };
                 let train = cap(train, run, &mut rng);
-                let synthetic = train.iter().all(|e| is_synthetic(&e.id));
-                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..], synthetic)
+                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..])
             }
         }
     }
-}
-
-fn is_synthetic(id: &str) -> bool {
-    id.starts_with("synthetic")
 }
 
 fn negative(run: &Run, labels: &LabelSet) -> Result<Option<usize>, Error> {
@@ -105,7 +96,6 @@ fn encode<'a, E>(
     train: &'a [E],
     validation: &'a [E],
     test: &'a [E],
-    synthetic: bool,
 ) -> Result<Encoded, Error>
 where
     &'a [E]: Into<ExampleSlice<'a>>,
@@ -114,6 +104,5 @@ where
         train: Arc::new(task.encode_all(train, tokenizer)?),
         validation: Arc::new(task.encode_all(validation, tokenizer)?),
         test: Arc::new(task.encode_all(test, tokenizer)?),
-        synthetic,
     })
 }

@@ -48,12 +48,26 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
 
     let dataset = examples::read(run)?;
     let labels = dataset.labels().clone();
+    // Written by the synthetic writers beside what they write.
+    let synthetic = minim_datasets::card_in(&run.task.data)?.is_some_and(|card| card.synthetic);
     let task = Task::new(examples::kind(run.task.kind), labels.clone(), run.task.max_length, run.task.negative_label.as_deref())?;
     let (checkpoint, loaded) = run_folder::base(run, task.head(), labels.len(), &device)?;
     run_folder::check_length(run.task.max_length, &checkpoint, &format!("task {}", run.task.name))?;
     let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
     tokenizer.check_vocab(checkpoint.config().vocab_size())?;
     let data = Encoded::new(dataset, run, &task, &tokenizer)?;
+
+    let majority = |truth| Ok::<_, Error>(task.majority(&data.train, truth)?.values);
+    let majority = Majority { validation: majority(&data.validation)?, test: majority(&data.test)? };
+    if !majority.validation.contains_key(&run.task.select) {
+        let known: Vec<&str> = majority.validation.keys().map(String::as_str).collect();
+        return Err(Error::Input(format!(
+            "task {}: select {:?} is no score of the validation split; expected one of {}",
+            run.task.name,
+            run.task.select,
+            known.join(", ")
+        )));
+    }
 
     let method = adapter_method(&run.method.method);
     let modules_to_save = loaded.modules_to_save();
@@ -158,7 +172,6 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
 
     let chosen = outcome.curve.iter().filter(|point| point.validation.get(&run.task.select).copied() == outcome.best_score);
     let validation = chosen.map(|point| point.validation.clone()).next().unwrap_or_default();
-    let majority = |truth| Ok::<_, Error>(task.majority(&data.train, truth)?.values);
     let mut readings = outcome.time.finish();
     readings.extend(MemoryMeter.finish());
     let reading = |name: &str| readings.iter().find(|reading| reading.name == name).map(|reading| reading.value);
@@ -183,12 +196,12 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         }),
         data: Some(DataSummary {
             dataset: run.task.dataset.clone(),
-            synthetic: data.synthetic,
+            synthetic,
             train: data.train.len(),
             validation: data.validation.len(),
             test: data.test.len(),
             labels: labels.names().to_vec(),
-            majority: Majority { validation: majority(&data.validation)?, test: majority(&data.test)? },
+            majority,
         }),
         scores: Scores { validation, test: test.scores.values },
         per_label: test

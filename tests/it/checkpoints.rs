@@ -1,0 +1,95 @@
+//! Every layout that BERT checkpoints are published in, and what is said about what they lack.
+
+use minim_models::{Backbone, Checkpoint, Error, HeadKind};
+use serde::Deserialize;
+
+use crate::fixtures::{Inputs, cpu, folder, furthest, json, values};
+
+#[derive(Deserialize)]
+struct Expected {
+    #[serde(flatten)]
+    inputs: Inputs,
+    last_hidden_state: Option<Vec<Vec<Vec<f32>>>>,
+    pooler_output: Option<Vec<Vec<f32>>>,
+    logits: Option<Vec<Vec<f32>>>,
+}
+
+#[test]
+fn every_layout_gives_the_outputs_of_transformers() {
+    let device = cpu();
+    for name in ["bare", "no-pooler", "mlm", "old-names", "bin", "bin-legacy", "bin-strided", "half/fp16", "half/bf16"] {
+        let expected: Expected = json(&format!("{name}/expected.json"));
+        let labels = expected.logits.as_ref().map_or(2, |logits| logits[0].len());
+        let checkpoint = Checkpoint::open(&folder(name)).unwrap();
+        let loaded = checkpoint.classifier(HeadKind::Sequence, labels, 1, &device).unwrap();
+        let batch = expected.inputs.batch(&device);
+        let mut compared = 0;
+        let hidden = loaded.model.backbone().forward(&batch);
+        if let Some(rows) = expected.last_hidden_state {
+            let rows: Vec<f32> = rows.into_iter().flatten().flatten().collect();
+            assert!(furthest(&values(hidden.clone()), &rows) < 1e-4, "{name}: hidden states");
+            compared += 1;
+        }
+        if let Some(rows) = expected.pooler_output {
+            let rows: Vec<f32> = rows.into_iter().flatten().collect();
+            let summary = loaded.model.backbone().summary(hidden, &batch);
+            assert!(furthest(&values(summary), &rows) < 1e-4, "{name}: pooler");
+            compared += 1;
+        }
+        if let Some(rows) = expected.logits {
+            let rows: Vec<f32> = rows.into_iter().flatten().collect();
+            assert!(furthest(&values(loaded.model.sequence_logits(&batch)), &rows) < 1e-4, "{name}: logits");
+            assert!(loaded.fresh.is_empty(), "{name}: {:?}", loaded.fresh);
+            compared += 1;
+        }
+        assert!(compared > 0, "{name}: nothing was compared");
+    }
+}
+
+#[test]
+fn a_missing_pooler_is_made_said_and_kept() {
+    let device = cpu();
+    for name in ["no-pooler", "mlm", "bin"] {
+        let checkpoint = Checkpoint::open(&folder(name)).unwrap();
+        let loaded = checkpoint.classifier(HeadKind::Sequence, 2, 1, &device).unwrap();
+        assert!(loaded.fresh.iter().any(|module| module == "pooler"), "{name}");
+        assert!(loaded.notes.iter().any(|note| note.contains("no pooler")), "{name}: {:?}", loaded.notes);
+        assert!(loaded.modules_to_save().iter().any(|module| module == "pooler"), "{name}");
+        // A token classifier has none, so nothing is missing.
+        let token = checkpoint.classifier(HeadKind::Token, 2, 1, &device).unwrap();
+        assert!(!token.modules_to_save().iter().any(|module| module == "pooler"), "{name}");
+    }
+    let with = Checkpoint::open(&folder("bare")).unwrap().classifier(HeadKind::Sequence, 2, 1, &device).unwrap();
+    assert!(!with.fresh.iter().any(|module| module == "pooler"));
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_names_every_tensor() {
+    let device = cpu();
+    let temp = tempfile::tempdir().unwrap();
+    let config = std::fs::read_to_string(folder("seq/config.json")).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&config).unwrap();
+    json["num_hidden_layers"] = 3.into();
+    json["intermediate_size"] = 60.into();
+    std::fs::write(temp.path().join("config.json"), json.to_string()).unwrap();
+    std::fs::copy(folder("seq/model.safetensors"), temp.path().join("model.safetensors")).unwrap();
+    let open = || Checkpoint::open(temp.path()).unwrap().classifier(HeadKind::Sequence, 3, 1, &device);
+    match open() {
+        Err(Error::Mismatch { missing, misshapen, unused, .. }) => {
+            assert!(missing.contains(&"bert.encoder.layer.2.attention.self.query.weight".to_string()));
+            assert!(misshapen.iter().any(|m| m.contains("bert.encoder.layer.1.intermediate.dense.weight") && m.contains("[52, 36]")));
+            assert!(unused.is_empty());
+        }
+        other => panic!("expected a mismatch, got {other:?}"),
+    }
+    json["num_hidden_layers"] = 1.into();
+    json["intermediate_size"] = 52.into();
+    std::fs::write(temp.path().join("config.json"), json.to_string()).unwrap();
+    match open() {
+        Err(Error::Mismatch { unused, missing, .. }) => {
+            assert!(unused.contains(&"bert.encoder.layer.1.output.dense.bias".to_string()));
+            assert!(missing.is_empty());
+        }
+        other => panic!("expected a mismatch, got {other:?}"),
+    }
+}

@@ -1,0 +1,187 @@
+//! Reading of `tests/fixtures`, and the models in them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use minim_adapters::peft::{self, AdapterConfig};
+use minim_adapters::{Method, attach};
+use minim_engine::device::Choice;
+use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/bert").join(name)
+}
+
+pub(crate) fn json<T: DeserializeOwned>(name: &str) -> T {
+    let text = std::fs::read_to_string(folder(name)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+pub(crate) fn cpu() -> Device {
+    Choice::Cpu.open().unwrap().device
+}
+
+/// A padded batch as transformers was given it.
+#[derive(Deserialize, Clone)]
+pub(crate) struct Inputs {
+    pub(crate) input_ids: Vec<Vec<u32>>,
+    pub(crate) token_type_ids: Vec<Vec<u32>>,
+    pub(crate) attention_mask: Vec<Vec<u32>>,
+}
+
+impl Inputs {
+    /// The batch with its padding as it stands.
+    pub(crate) fn batch(&self, device: &Device) -> TokenBatch {
+        let shape = [self.input_ids.len(), self.input_ids[0].len()];
+        let ints = |rows: &[Vec<u32>]| {
+            let values: Vec<i32> = rows.iter().flatten().map(|&id| id as i32).collect();
+            Tensor::<2, Int>::from_data(TensorData::new(values, shape), device)
+        };
+        let mask: Vec<bool> = self.attention_mask.iter().flatten().map(|&m| m == 1).collect();
+        TokenBatch {
+            ids: ints(&self.input_ids),
+            types: ints(&self.token_type_ids),
+            padded: mask.contains(&false),
+            mask: Tensor::from_data(TensorData::new(mask, shape), device),
+        }
+    }
+
+    /// How many real tokens a row has.
+    pub(crate) fn lengths(&self) -> Vec<usize> {
+        self.attention_mask.iter().map(|row| row.iter().filter(|&&m| m == 1).count()).collect()
+    }
+}
+
+/// `seq...` or `tok...` by the name of a fixture.
+pub(crate) fn head_of(name: &str) -> (HeadKind, usize) {
+    if name.contains("tok") { (HeadKind::Token, 5) } else { (HeadKind::Sequence, 3) }
+}
+
+/// A base model of the fixtures with the adapter of the fixtures on it, its method and the modules trained whole.
+pub(crate) fn adapted(base: &str, adapter: Option<&str>, device: &Device) -> (Classifier, Method, Vec<String>) {
+    let (head, labels) = head_of(base);
+    let loaded = Checkpoint::open(&folder(base)).unwrap().classifier(head, labels, 0, device).unwrap();
+    let mut modules = vec!["classifier".to_string(), "score".to_string()];
+    match adapter {
+        None => (attach(loaded.model, &Method::Full, &modules, 0, published_name).unwrap(), Method::Full, modules),
+        Some(name) => {
+            let config = AdapterConfig::read(&folder(name)).unwrap();
+            let method = config.method(&folder(name)).unwrap();
+            modules.extend(config.modules_to_save.clone().unwrap_or_default());
+            let model = attach(loaded.model, &method, &modules, 0, published_name).unwrap();
+            (peft::load(model, &modules, published_name, &folder(name)).unwrap(), method, modules)
+        }
+    }
+}
+
+/// Mean cross-entropy over labels that are not -100, written out here so that the tests do not use the code they test.
+pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[i64]) -> Tensor<1> {
+    let device = logits.device();
+    let kept: Vec<i64> = (0..labels.len() as i64).filter(|&row| labels[row as usize] >= 0).collect();
+    let targets: Vec<i64> = kept.iter().map(|&row| labels[row as usize]).collect();
+    let n = kept.len();
+    let rows = Tensor::<1, Int>::from_data(TensorData::new(kept, [n]), &device);
+    let targets = Tensor::<2, Int>::from_data(TensorData::new(targets, [n, 1]), &device);
+    let log = burn::tensor::activation::log_softmax(logits.select(0, rows), 1);
+    log.gather(1, targets).mean().neg()
+}
+
+/// Logits of either head as `[rows, labels]`.
+pub(crate) fn flat_logits(model: &Classifier, batch: &TokenBatch) -> Tensor<2> {
+    match model.head() {
+        HeadKind::Sequence => model.sequence_logits(batch),
+        HeadKind::Token => {
+            let logits = model.token_logits(batch);
+            let [rows, seq, labels] = logits.dims();
+            logits.reshape([rows * seq, labels])
+        }
+    }
+}
+
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+/// The largest absolute difference; NaN anywhere is a failure.
+#[track_caller]
+pub(crate) fn furthest(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    assert!(found.iter().chain(expected).all(|v| v.is_finite()));
+    found.iter().zip(expected).map(|(f, e)| (f - e).abs()).fold(0.0, f32::max)
+}
+
+/// A safetensors file as (shape, values) by name.
+pub(crate) fn tensors(name: &str) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = std::fs::read(folder(name)).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    file.iter()
+        .map(|(name, view)| {
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            (name.to_string(), (view.shape().to_vec(), values))
+        })
+        .collect()
+}
+
+/// Every parameter, or its gradient, in PyTorch's layout under its published name; adapters under peft's.
+pub(crate) struct Published<'a> {
+    gradients: Option<&'a GradientsParams>,
+    path: Vec<(String, String)>,
+    pub(crate) found: HashMap<String, Vec<f32>>,
+}
+
+impl<'a> Published<'a> {
+    pub(crate) fn gradients<M: Module>(model: &M, gradients: &'a GradientsParams) -> HashMap<String, Vec<f32>> {
+        let mut visitor = Self { gradients: Some(gradients), path: Vec::new(), found: HashMap::new() };
+        model.visit(&mut visitor);
+        visitor.found
+    }
+
+    pub(crate) fn values<M: Module>(model: &M) -> HashMap<String, Vec<f32>> {
+        let mut visitor = Self { gradients: None, path: Vec::new(), found: HashMap::new() };
+        model.visit(&mut visitor);
+        visitor.found
+    }
+}
+
+impl ModuleVisitor for Published<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push((name.into(), container.into()));
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = match self.gradients {
+            None => param.val(),
+            Some(gradients) => match gradients.get::<D>(param.id) {
+                None => return,
+                Some(gradient) => gradient,
+            },
+        };
+        let path = self.path.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
+        let (name, transposed) = match path.split_once(".weight.adapter.") {
+            Some((layer, factor)) => {
+                let module = published_name(&format!("{layer}.weight"));
+                let module = module.trim_end_matches(".weight").to_string();
+                match factor {
+                    "Lora.a" => (format!("{module}.lora_A.weight"), true),
+                    "Lora.b" => (format!("{module}.lora_B.weight"), true),
+                    _ => (format!("{module}.ia3_l"), false),
+                }
+            }
+            None => {
+                let in_linear = self.path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear");
+                (published_name(&path), in_linear)
+            }
+        };
+        let tensor = if transposed { tensor.swap_dims(0, 1) } else { tensor };
+        self.found.insert(name, values(tensor));
+    }
+}

@@ -1,0 +1,61 @@
+//! Gradients of every trained parameter within 1e-4 relative of torch's and peft's, and of no other parameter.
+
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use minim_adapters::count;
+use minim_models::published_name;
+use serde::Deserialize;
+
+use crate::fixtures::{Inputs, Published, adapted, cpu, cross_entropy, flat_logits, furthest, json, tensors, values};
+
+#[derive(Deserialize)]
+struct Case {
+    #[serde(flatten)]
+    inputs: Inputs,
+    labels: Labels,
+    loss: f32,
+    trainable: usize,
+    base: Option<String>,
+    adapter: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Labels {
+    Sequence(Vec<i64>),
+    Token(Vec<Vec<i64>>),
+}
+
+#[test]
+fn gradients_equal_those_of_peft() {
+    let cases: BTreeMap<String, Case> = json("gradients.json");
+    assert_eq!(cases.len(), 9, "a fixture without a test");
+    for (name, case) in cases {
+        let device = cpu().autodiff();
+        let base = case.base.clone().unwrap_or_else(|| name.trim_start_matches("full-").to_string());
+        let (model, method, modules) = adapted(&base, case.adapter.as_deref(), &device);
+        assert_eq!(count(&model, &method, &modules, published_name).trainable, case.trainable, "{name}");
+        // The fixtures were made without dropout in the adapter.
+        let labels = match case.labels {
+            Labels::Sequence(labels) => labels,
+            Labels::Token(labels) => labels.into_iter().flatten().collect(),
+        };
+        let loss = cross_entropy(flat_logits(&model, &case.inputs.batch(&device)), &labels);
+        assert!((values(loss.clone())[0] - case.loss).abs() < 1e-4, "{name}: loss");
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let found = Published::gradients(&model, &gradients);
+        let expected = tensors(&format!("{name}.gradients.safetensors"));
+        assert_eq!(found.len(), expected.len(), "{name}: as many gradients as trained parameters, frozen ones have none");
+        for (key, (_, expected)) in expected {
+            let key = key.trim_start_matches("base_model.model.");
+            let found = &found[key];
+            let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+            // In exact arithmetic a softmax ignores a shift of the keys, so what is left there is rounding.
+            let allowed = if key.ends_with("key.bias") { 1e-6 } else { 1e-4 * largest };
+            assert!(furthest(found, &expected) <= allowed, "{name}: {key}: {} of {largest}", furthest(found, &expected));
+        }
+        assert!(model.num_params() >= case.trainable);
+    }
+}

@@ -1,0 +1,90 @@
+//! Adapter folders: peft's load here with its logits, ours are the same files again, and merging changes no output.
+
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+use minim_adapters::peft::{self, AdapterConfig};
+use minim_adapters::{attach, merge};
+use minim_models::{Checkpoint, published_name};
+use serde::Deserialize;
+
+use crate::fixtures::{Inputs, adapted, cpu, flat_logits, folder, furthest, head_of, json, tensors, values};
+
+#[derive(Deserialize)]
+struct Case {
+    #[serde(flatten)]
+    inputs: Inputs,
+    base: Option<String>,
+    adapter: Option<String>,
+    logits: serde_json::Value,
+}
+
+fn flatten(value: &serde_json::Value, into: &mut Vec<f32>) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|item| flatten(item, into)),
+        number => into.push(number.as_f64().unwrap() as f32),
+    }
+}
+
+fn cases() -> impl Iterator<Item = (String, String, Inputs, Vec<f32>)> {
+    let cases: BTreeMap<String, Case> = json("gradients.json");
+    cases.into_values().filter_map(|case| {
+        let mut logits = Vec::new();
+        flatten(&case.logits, &mut logits);
+        Some((case.base?, case.adapter?, case.inputs, logits))
+    })
+}
+
+#[test]
+fn adapters_saved_by_peft_give_its_logits_and_merge_without_changing_them() {
+    let device = cpu();
+    assert_eq!(cases().count(), 7);
+    for (base, adapter, inputs, expected) in cases() {
+        let (model, ..) = adapted(&base, Some(&adapter), &device);
+        let batch = inputs.batch(&device);
+        assert!(furthest(&values(flat_logits(&model, &batch)), &expected) < 1e-4, "{adapter}");
+        let plain = merge(model.clone());
+        assert!(plain.num_params() < model.num_params(), "{adapter}: the factors are gone");
+        assert!(furthest(&values(flat_logits(&plain, &batch)), &expected) < 1e-4, "{adapter}, merged");
+    }
+}
+
+#[test]
+fn an_adapter_written_here_has_the_tensors_of_the_one_read() {
+    let device = cpu();
+    for (base, adapter, ..) in cases() {
+        let (model, method, modules) = adapted(&base, Some(&adapter), &device);
+        let temp = tempfile::tempdir().unwrap();
+        let (head, labels) = head_of(&base);
+        let config = AdapterConfig::new(&method, head.peft_task_type(), Some("base".into()), &modules).unwrap();
+        peft::save(&model, &config, &modules, published_name, temp.path()).unwrap();
+        let path = temp.path().join("adapter_model.safetensors");
+        assert_eq!(tensors(path.to_str().unwrap()), tensors(&format!("{adapter}/adapter_model.safetensors")), "{adapter}");
+
+        // And back onto a fresh base model.
+        let read = AdapterConfig::read(temp.path()).unwrap();
+        assert_eq!(read.method(temp.path()).unwrap(), method);
+        let loaded = Checkpoint::open(&folder(&base)).unwrap().classifier(head, labels, 0, &device).unwrap();
+        let again = attach(loaded.model, &method, &modules, 7, published_name).unwrap();
+        let again = peft::load(again, &modules, published_name, temp.path()).unwrap();
+        let probe = cases().next().unwrap().2.batch(&device);
+        assert_eq!(values(flat_logits(&again, &probe)), values(flat_logits(&model, &probe)), "{adapter}");
+    }
+}
+
+#[test]
+fn an_adapter_of_another_shape_names_its_tensors() {
+    let device = cpu();
+    let (base, _, modules) = adapted("seq", None, &device);
+    let config = AdapterConfig::read(&folder("lora-wide-seq")).unwrap();
+    let method = config.method(&folder("lora-wide-seq")).unwrap();
+    let model = attach(base, &method, &modules, 0, published_name).unwrap();
+    match peft::load(model, &modules, published_name, &folder("lora-seq")) {
+        Err(minim_adapters::Error::Mismatch { missing, misshapen, unused, .. }) => {
+            assert!(missing.iter().any(|name| name.ends_with("intermediate.dense.lora_A.weight")));
+            assert!(misshapen.iter().any(|name| name.contains("query.lora_A.weight") && name.contains("[4, 36]")));
+            assert!(unused.is_empty());
+        }
+        other => panic!("expected a mismatch, got {:?}", other.map(|_| ())),
+    }
+}
