@@ -11,7 +11,7 @@
 # Environment: DEVICE (cuda:0), STAGES ("selfcheck mini base"), STEPS (60 training steps a run), LIMIT_S (240, for each command).
 #
 # What it runs, through the binary's own verbs:
-#   selfcheck  logits and gradients against the committed transformers/peft fixtures and against the CPU
+#   selfcheck  logits in fp32 and bf16 against the committed transformers fixtures and against the CPU
 #   mini       the shipped checkpoint on a shipped synthetic sample: LoRA, IA3 and full, in fp32 and bf16, and fp32 on the CPU
 #   base       the same runs in BERT-base's shape with random weights: what speed and memory look like at a real size
 #
@@ -127,6 +127,7 @@ measured() {
 
 # The first number under a key of a JSON file; enough for records that minim itself writes, and needs no parser on the machine.
 number() { tr -d '\n' <"$1" | grep -oE "\"$2\"[[:space:]]*:[[:space:]]*[-+0-9.eE]+" | head -1 | sed -E 's/.*:[[:space:]]*//'; }
+rounded() { number "$1" "$2" | awk -v digits="$3" '{ printf "%.*f", digits, $1 }'; }
 # The test scores alone: the record has validation scores under the same names.
 test_score() { tr -d '\n' <"$1" | sed -nE 's/.*"scores"[^}]*\}[^}]*"test"[^{]*\{([^}]*)\}.*/{\1}/p' >"$work/scores" && number "$work/scores" "$2"; }
 
@@ -136,12 +137,15 @@ base_folder() {
     find "$checkpoint" -maxdepth 1 -type f \( -name 'tokenizer*' -o -name 'vocab.txt' -o -name 'special_tokens_map.json' \) \
         -exec cp {} "$work/base-768/" \;
     sed -E 's/("hidden_size"[^0-9]*)[0-9]+/\1768/; s/("num_hidden_layers"[^0-9]*)[0-9]+/\112/;
-            s/("num_attention_heads"[^0-9]*)[0-9]+/\112/; s/("intermediate_size"[^0-9]*)[0-9]+/\13072/' \
+            s/("num_attention_heads"[^0-9]*)[0-9]+/\112/; s/("intermediate_size"[^0-9]*)[0-9]+/\13072/;
+            s/("max_position_embeddings"[^0-9]*)[0-9]+/\1512/' \
         "$checkpoint/config.json" >"$work/base-768/config.json"
 }
 
 experiment() {
-    local model="$1" path="$2" init="$3" method="$4" precision="$5" learning_rate
+    local model="$1" path="$2" init="$3" method="$4" precision="$5" learning_rate length
+    length="$(number "$work/$path/config.json" max_position_embeddings)"
+    [ "${length:-128}" -le 128 ] || length=128
     case "$method" in
     lora) learning_rate=1e-3 ;;
     ia3) learning_rate=5e-3 ;;
@@ -161,7 +165,7 @@ name = "sample"
 kind = "$task_kind"
 dataset = "$task_dataset"
 data = "$task_data"
-max_length = 128
+max_length = $length
 
 [[method]]
 name = "$method"
@@ -192,8 +196,8 @@ train() {
     local device_bytes
     device_bytes="$(number "$record" peak_device_memory_bytes)"
     printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$model" "$method" "$precision" "$where" \
-        "$(number "$record" train_tokens_per_s)" "$(number "$record" evaluate_tokens_per_s)" \
-        "$(number "$record" train_s)" "${device_bytes:-null}" \
+        "$(rounded "$record" train_tokens_per_s 0)" "$(rounded "$record" evaluate_tokens_per_s 0)" \
+        "$(rounded "$record" train_s 1)" "${device_bytes:-null}" \
         "$([ "$where" = cpu ] || echo "$peak_mib")" "$(test_score "$record" macro_f1)" >>"$work/rows"
 }
 
@@ -247,7 +251,7 @@ done
     echo
     echo "## Short training runs"
     echo
-    echo "$steps steps of 32 x at most 128 tokens on a synthetic sample; base-768 starts from random weights. The first steps compile"
+    echo "$steps steps of 32 x at most 128 tokens (fewer where the model has fewer positions) on a synthetic sample; base-768 starts from random weights. The first steps compile"
     echo "and time kernels, and are part of the figures: they are a lower bound on speed. \`sampled\` is nvidia-smi's reading of the"
     echo "whole device, context included."
     echo

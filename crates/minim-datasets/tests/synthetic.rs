@@ -10,16 +10,10 @@ use minim_datasets::{Card, Dataset, Labelled, Related, Splits, Tagged, read};
 
 /// The seed and the sizes of the committed samples.
 const SEED: u64 = 12;
-const SIZES: Sizes = Sizes {
-    train: 900,
-    validation: 200,
-    test: 300,
-};
+const SIZES: Sizes = Sizes { train: 900, validation: 200, test: 300 };
 
 fn samples(which: Synthetic) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../datasets/synthetic")
-        .join(which.short_name())
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/synthetic").join(which.short_name())
 }
 
 fn mortality() -> Splits<Labelled> {
@@ -37,9 +31,7 @@ fn concepts() -> Splits<Tagged> {
 }
 
 fn relations() -> Splits<Related> {
-    match read("prepared-relations-tsv", &samples(Synthetic::Relations))
-        .expect("the sample is whole")
-    {
+    match read("prepared-relations-tsv", &samples(Synthetic::Relations)).expect("the sample is whole") {
         Dataset::Relations(splits) => splits,
         other => panic!("a {} corpus", other.kind()),
     }
@@ -50,30 +42,18 @@ fn the_committed_samples_are_what_their_seed_gives() {
     for which in Synthetic::ALL {
         let folder = tempfile::tempdir().unwrap();
         write(which, folder.path(), SIZES, SEED).unwrap();
-        for file in which
-            .files()
-            .into_iter()
-            .chain(["labels.json", "card.toml"])
-        {
+        for file in which.files().into_iter().chain(["labels.json", "card.toml"]) {
             let again = fs::read(folder.path().join(file)).unwrap();
             let committed = fs::read(samples(which).join(file)).unwrap();
             // No assert_eq: it would print both files.
-            assert!(
-                again == committed,
-                "{} {file}: run the example `synthesize`",
-                which.name()
-            );
+            assert!(again == committed, "{} {file}: run the example `synthesize`", which.name());
         }
     }
 }
 
 #[test]
 fn another_seed_gives_another_corpus_and_a_larger_train_split_keeps_the_test_split() {
-    let small = Sizes {
-        train: 20,
-        validation: 10,
-        test: 10,
-    };
+    let small = Sizes { train: 20, validation: 10, test: 10 };
     let large = Sizes { train: 60, ..small };
     for which in Synthetic::ALL {
         let folder = tempfile::tempdir().unwrap();
@@ -81,26 +61,12 @@ fn another_seed_gives_another_corpus_and_a_larger_train_split_keeps_the_test_spl
             write(which, &folder.path().join(name), sizes, seed).unwrap();
         }
         let [train, validation, test] = which.files();
-        let text = |name: &str, file: &str| {
-            fs::read_to_string(folder.path().join(name).join(file)).unwrap()
-        };
+        let text = |name: &str, file: &str| fs::read_to_string(folder.path().join(name).join(file)).unwrap();
         for file in [validation, test] {
-            assert!(
-                text("a", file) == text("b", file),
-                "{} {file}",
-                which.name()
-            );
-            assert!(
-                text("a", file) != text("c", file),
-                "{} {file}",
-                which.name()
-            );
+            assert!(text("a", file) == text("b", file), "{} {file}", which.name());
+            assert!(text("a", file) != text("c", file), "{} {file}", which.name());
         }
-        assert!(
-            text("b", train).starts_with(&text("a", train)),
-            "{}",
-            which.name()
-        );
+        assert!(text("b", train).starts_with(&text("a", train)), "{}", which.name());
     }
 }
 
@@ -113,44 +79,21 @@ fn every_sample_says_that_it_is_synthetic() {
         assert_eq!(card.name, which.name());
         assert_eq!(card.labels, which.labels());
         assert_eq!(card.expected.train, Some(SIZES.train));
-        assert!(
-            card.how_to_get
-                .ends_with(&format!("--size 1400 --seed {SEED}"))
-        );
+        assert!(card.how_to_get.ends_with(&format!("--size 1400 --seed {SEED}")));
         let corpus = read(&card.reader, &samples(which)).unwrap();
         assert_eq!(corpus.kind().to_string(), card.task);
         assert_eq!(corpus.labels().names(), which.labels());
         assert_eq!(corpus.sizes(), SIZES);
     }
-    assert!(
-        mortality()
-            .train
-            .iter()
-            .all(|example| example.id.starts_with("synthetic-train-"))
-    );
-    assert!(
-        concepts()
-            .test
-            .iter()
-            .all(|example| example.id.starts_with("synthetic-test-"))
-    );
-    assert!(
-        relations()
-            .validation
-            .iter()
-            .all(|example| example.id.starts_with("synthetic-validation-"))
-    );
+    assert!(mortality().train.iter().all(|example| example.id.starts_with("synthetic-train-")));
+    assert!(concepts().test.iter().all(|example| example.id.starts_with("synthetic-test-")));
+    assert!(relations().validation.iter().all(|example| example.id.starts_with("synthetic-validation-")));
 }
 
 /// The texts of a corpus are all different, over its three splits together.
 fn check_different<E>(splits: &Splits<E>, text: impl Fn(&E) -> String) {
     let mut seen = HashSet::new();
-    for example in splits
-        .train
-        .iter()
-        .chain(&splits.validation)
-        .chain(&splits.test)
-    {
+    for example in splits.train.iter().chain(&splits.validation).chain(&splits.test) {
         assert!(seen.insert(text(example)));
     }
     assert_eq!(seen.len(), SIZES.train + SIZES.validation + SIZES.test);
@@ -167,47 +110,23 @@ fn no_text_occurs_twice() {
 fn texts_have_the_length_and_the_labels_the_share_that_the_tasks_ask_for() {
     let splits = mortality();
     for part in [&splits.train, &splits.validation, &splits.test] {
-        let positive =
-            part.iter().filter(|example| example.label == 1).count() as f64 / part.len() as f64;
+        let positive = part.iter().filter(|example| example.label == 1).count() as f64 / part.len() as f64;
         assert!((0.20..0.32).contains(&positive), "{positive}");
-        assert!(
-            part.iter()
-                .all(|example| (25..=90).contains(&example.text.split(' ').count()))
-        );
+        assert!(part.iter().all(|example| (25..=90).contains(&example.text.split(' ').count())));
     }
     let splits = relations();
     for part in [&splits.train, &splits.validation, &splits.test] {
-        let negative = part
-            .iter()
-            .filter(|example| splits.labels.name(example.label) == "false")
-            .count();
-        assert!(
-            (0.48..0.62).contains(&(negative as f64 / part.len() as f64)),
-            "{negative} of {}",
-            part.len()
-        );
+        let negative = part.iter().filter(|example| splits.labels.name(example.label) == "false").count();
+        assert!((0.48..0.62).contains(&(negative as f64 / part.len() as f64)), "{negative} of {}", part.len());
         for example in part {
             assert_eq!(example.text.matches('@').count(), 2, "{}", example.id);
-            assert!(
-                (8..=40).contains(&example.text.split(' ').count()),
-                "{}",
-                example.id
-            );
+            assert!((8..=40).contains(&example.text.split(' ').count()), "{}", example.id);
         }
     }
     let splits = concepts();
-    let used: BTreeSet<usize> = splits
-        .train
-        .iter()
-        .flat_map(|sentence| sentence.tags.clone())
-        .collect();
+    let used: BTreeSet<usize> = splits.train.iter().flat_map(|sentence| sentence.tags.clone()).collect();
     assert_eq!(used.len(), splits.labels.len());
-    assert!(
-        splits
-            .train
-            .iter()
-            .all(|sentence| (7..=30).contains(&sentence.words.len()))
-    );
+    assert!(splits.train.iter().all(|sentence| (7..=30).contains(&sentence.words.len())));
 }
 
 /// Multinomial naive Bayes with add-one smoothing: the words of a text, without their order.
@@ -219,10 +138,7 @@ struct Words {
 
 impl Words {
     fn fit<'a>(labels: usize, examples: impl Iterator<Item = (&'a str, usize)>) -> Self {
-        let mut fitted = Self {
-            counts: vec![(0.0, BTreeMap::new()); labels],
-            vocabulary: BTreeSet::new(),
-        };
+        let mut fitted = Self { counts: vec![(0.0, BTreeMap::new()); labels], vocabulary: BTreeSet::new() };
         for (text, label) in examples {
             let (examples, words) = &mut fitted.counts[label];
             *examples += 1.0;
@@ -238,21 +154,15 @@ impl Words {
         let score = |(examples, words): &(f64, BTreeMap<String, f64>)| {
             let total: f64 = words.values().sum::<f64>() + self.vocabulary.len() as f64;
             let known = tokens(text).filter(|word| self.vocabulary.contains(*word));
-            examples.ln()
-                + known
-                    .map(|word| ((words.get(word).unwrap_or(&0.0) + 1.0) / total).ln())
-                    .sum::<f64>()
+            examples.ln() + known.map(|word| ((words.get(word).unwrap_or(&0.0) + 1.0) / total).ln()).sum::<f64>()
         };
         let scores: Vec<f64> = self.counts.iter().map(score).collect();
-        (0..scores.len())
-            .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
-            .unwrap_or(0)
+        (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0)
     }
 }
 
 fn tokens(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| c.is_whitespace() || ".,;:".contains(c))
-        .filter(|word| !word.is_empty())
+    text.split(|c: char| c.is_whitespace() || ".,;:".contains(c)).filter(|word| !word.is_empty())
 }
 
 /// F1 from true positives, false positives and false negatives.
@@ -263,13 +173,7 @@ fn f1(hits: usize, wrong: usize, missed: usize) -> f64 {
 #[test]
 fn words_alone_do_not_tell_the_outcome() {
     let splits = mortality();
-    let words = Words::fit(
-        2,
-        splits
-            .train
-            .iter()
-            .map(|example| (example.text.as_str(), example.label)),
-    );
+    let words = Words::fit(2, splits.train.iter().map(|example| (example.text.as_str(), example.label)));
     let mut confusion = [[0_usize; 2]; 2];
     for example in &splits.test {
         confusion[example.label][words.predict(&example.text)] += 1;
@@ -282,13 +186,8 @@ fn words_alone_do_not_tell_the_outcome() {
 #[test]
 fn words_alone_do_not_tell_the_relation() {
     let splits = relations();
-    let words = Words::fit(
-        splits.labels.len(),
-        splits
-            .train
-            .iter()
-            .map(|example| (example.text.as_str(), example.label)),
-    );
+    let words =
+        Words::fit(splits.labels.len(), splits.train.iter().map(|example| (example.text.as_str(), example.label)));
     let negative = splits.labels.index("false").unwrap();
     let (mut hits, mut predicted, mut gold) = (0, 0, 0);
     for example in &splits.test {
@@ -302,11 +201,7 @@ fn words_alone_do_not_tell_the_relation() {
 }
 
 /// Entities as (sentence, start, end, tag of the first word); an `I-` that continues nothing opens one.
-fn entities(
-    names: &[String],
-    sentence: usize,
-    tags: &[usize],
-) -> HashSet<(usize, usize, usize, String)> {
+fn entities(names: &[String], sentence: usize, tags: &[usize]) -> HashSet<(usize, usize, usize, String)> {
     let mut found = HashSet::new();
     let mut place = 0;
     while place < tags.len() {
@@ -315,11 +210,7 @@ fn entities(
             continue;
         };
         let inside = format!("I-{kind}");
-        let length = tags[place + 1..]
-            .iter()
-            .take_while(|&&tag| names[tag] == inside)
-            .count()
-            + 1;
+        let length = tags[place + 1..].iter().take_while(|&&tag| names[tag] == inside).count() + 1;
         found.insert((sentence, place, place + length, kind.to_owned()));
         place += length;
     }
@@ -332,18 +223,14 @@ fn the_most_frequent_tag_of_a_word_does_not_find_the_concepts() {
     let mut counts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for sentence in &splits.train {
         for (word, &tag) in sentence.words.iter().zip(&sentence.tags) {
-            counts
-                .entry(word)
-                .or_insert_with(|| vec![0; splits.labels.len()])[tag] += 1;
+            counts.entry(word).or_insert_with(|| vec![0; splits.labels.len()])[tag] += 1;
         }
     }
     let outside = splits.labels.index("O").unwrap();
     let (mut hits, mut predicted, mut gold) = (0, 0, 0);
     for (place, sentence) in splits.test.iter().enumerate() {
         let guess = |word: &String| {
-            counts.get(word.as_str()).map_or(outside, |tags| {
-                (0..tags.len()).max_by_key(|&tag| tags[tag]).unwrap()
-            })
+            counts.get(word.as_str()).map_or(outside, |tags| (0..tags.len()).max_by_key(|&tag| tags[tag]).unwrap())
         };
         let guessed: Vec<usize> = sentence.words.iter().map(guess).collect();
         let expected = entities(splits.labels.names(), place, &sentence.tags);
@@ -361,46 +248,19 @@ fn notes_repeat_with_their_seed_and_speak_the_language_of_the_tasks() {
     let corpus: Vec<String> = notes(4000, 34).collect();
     assert!(corpus == notes(4000, 34).collect::<Vec<_>>());
     assert!(corpus != notes(4000, 35).collect::<Vec<_>>());
-    assert!(
-        corpus
-            .iter()
-            .all(|note| !note.is_empty() && !note.contains('\n'))
-    );
+    assert!(corpus.iter().all(|note| !note.is_empty() && !note.contains('\n')));
 
     let known: HashSet<&str> = corpus.iter().flat_map(|note| tokens(note)).collect();
-    assert!(
-        (1500..3000).contains(&known.len()),
-        "{} word forms",
-        known.len()
-    );
+    assert!((1500..3000).contains(&known.len()), "{} word forms", known.len());
     for splits in [
-        mortality()
-            .test
-            .iter()
-            .map(|example| example.text.clone())
-            .collect::<Vec<_>>(),
-        concepts()
-            .test
-            .iter()
-            .map(|example| example.words.join(" "))
-            .collect(),
-        relations()
-            .test
-            .iter()
-            .map(|example| example.text.clone())
-            .collect(),
+        mortality().test.iter().map(|example| example.text.clone()).collect::<Vec<_>>(),
+        concepts().test.iter().map(|example| example.words.join(" ")).collect(),
+        relations().test.iter().map(|example| example.text.clone()).collect(),
     ] {
         let words: Vec<&str> = splits.iter().flat_map(|text| tokens(text)).collect();
         let covered = words.iter().filter(|word| known.contains(**word)).count();
-        assert!(
-            covered * 100 >= words.len() * 99,
-            "{covered} of {} words",
-            words.len()
-        );
-        assert!(
-            splits.iter().all(|text| !corpus.contains(text)),
-            "a test text is among the notes"
-        );
+        assert!(covered * 100 >= words.len() * 99, "{covered} of {} words", words.len());
+        assert!(splits.iter().all(|text| !corpus.contains(text)), "a test text is among the notes");
     }
 }
 

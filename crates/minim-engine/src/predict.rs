@@ -26,6 +26,10 @@ pub fn evaluate_file(run: &TrainedRun, file: &Path, device: &Device) -> Result<E
 /// [`Error`] names the file and line that can't be read.
 pub fn predict_file(run: &TrainedRun, file: &Path, output: &Path, device: &Device) -> Result<usize, Error> {
     let examples = read_file_unlabelled(file, run.task.kind())?;
+    // First: predictions may take hours, and a missing folder would throw them away.
+    if let Some(folder) = output.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    }
     let encoded = encode(run, &examples)?;
     let (mut predictions, ..) =
         predict(&run.model, &run.task, &encoded, run.run.training.eval_batch_size, run.tokenizer.pad_id(), device)?;

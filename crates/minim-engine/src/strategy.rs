@@ -23,6 +23,9 @@ use minim_tasks::EncodedExample;
 use crate::learnable::StepOutput;
 use crate::{Error, Learnable, clip, evaluate};
 
+/// Writes a model to disk.
+pub type Keep = Box<dyn Fn(&Learnable) -> Result<(), Error> + Send + Sync>;
+
 /// What the loop needs beside burn-train's components.
 pub struct Strategy {
     /// Without autodiff.
@@ -44,7 +47,7 @@ pub struct Strategy {
     /// The score that picks the best evaluation; higher is better.
     pub select: String,
     /// Keeps the best model on disk as soon as it is found.
-    pub keep: Box<dyn Fn(&Learnable) -> Result<(), Error> + Send + Sync>,
+    pub keep: Keep,
     /// What comes out.
     pub outcome: Arc<Mutex<Outcome>>,
 }

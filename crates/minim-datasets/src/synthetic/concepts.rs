@@ -8,15 +8,7 @@ use super::draw::Draw;
 use super::grammar::{Grammar, Piece, pieces};
 
 /// Tag names: `O`, then `B-` and `I-` of each kind.
-pub(super) const LABELS: [&str; 7] = [
-    "O",
-    "B-problem",
-    "I-problem",
-    "B-test",
-    "I-test",
-    "B-treatment",
-    "I-treatment",
-];
+pub(super) const LABELS: [&str; 7] = ["O", "B-problem", "I-problem", "B-test", "I-test", "B-treatment", "I-treatment"];
 
 const KINDS: [&str; 3] = ["problem", "test", "treatment"];
 
@@ -54,10 +46,7 @@ fn any_sentence(grammar: &Grammar, draw: &mut Draw) -> Vec<Token> {
             Some(kind) => {
                 let mention = mention(grammar, draw, slot);
                 for (place, word) in mention.split_whitespace().enumerate() {
-                    tokens.push(Token {
-                        word: word.to_owned(),
-                        tag: 1 + 2 * kind + usize::from(place > 0),
-                    });
+                    tokens.push(Token { word: word.to_owned(), tag: 1 + 2 * kind + usize::from(place > 0) });
                 }
             }
             None => {
@@ -71,11 +60,7 @@ fn any_sentence(grammar: &Grammar, draw: &mut Draw) -> Vec<Token> {
 
 /// The words of a sentence, without the tags.
 pub(super) fn plain(tokens: &[Token]) -> String {
-    tokens
-        .iter()
-        .map(|token| token.word.as_str())
-        .collect::<Vec<_>>()
-        .join(" ")
+    tokens.iter().map(|token| token.word.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 /// A mention, with its article one time in four.
@@ -88,8 +73,5 @@ fn mention(grammar: &Grammar, draw: &mut Draw, kind: &str) -> String {
 }
 
 fn outside(tokens: &mut Vec<Token>, text: &str) {
-    tokens.extend(text.split_whitespace().map(|word| Token {
-        word: word.to_owned(),
-        tag: 0,
-    }));
+    tokens.extend(text.split_whitespace().map(|word| Token { word: word.to_owned(), tag: 0 }));
 }

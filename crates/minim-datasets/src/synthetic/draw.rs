@@ -56,9 +56,7 @@ impl Draw {
 
 /// The 64-bit FNV-1a hash (<http://www.isthe.com/chongo/tech/comp/fnv/>): fixed for ever, unlike the standard hasher.
 fn fnv1a(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -83,10 +81,7 @@ mod tests {
         for _ in 0..5000 {
             seen[draw.between(10, 14) - 10] += 1;
         }
-        assert!(
-            seen.iter().all(|&count| (900..1100).contains(&count)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|&count| (900..1100).contains(&count)), "{seen:?}");
         let mut heavy = [0_usize; 3];
         for _ in 0..4000 {
             heavy[draw.weighted(&[1, 0, 3])] += 1;

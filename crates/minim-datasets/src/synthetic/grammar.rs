@@ -31,11 +31,10 @@ impl Grammar {
             }
             match line.strip_suffix('=') {
                 Some(head) if !line.starts_with(' ') => name = head.trim(),
-                _ => lists.entry(name).or_default().extend(
-                    line.split('|')
-                        .map(str::trim)
-                        .filter(|text| !text.is_empty()),
-                ),
+                _ => lists
+                    .entry(name)
+                    .or_default()
+                    .extend(line.split('|').map(str::trim).filter(|text| !text.is_empty())),
             }
         }
         Self(lists)
@@ -49,9 +48,7 @@ impl Grammar {
     /// One alternative of a list, as it is written there.
     pub(super) fn pick(&self, draw: &mut Draw, name: &str) -> &'static str {
         let list = self.list(name);
-        list.get(draw.below(list.len()))
-            .copied()
-            .unwrap_or_default()
+        list.get(draw.below(list.len())).copied().unwrap_or_default()
     }
 
     /// One alternative of a list, expanded.
@@ -66,13 +63,7 @@ impl Grammar {
     }
 
     /// As [`Self::expand`], with the slot called `name` replaced by `value`.
-    pub(super) fn expand_with(
-        &self,
-        draw: &mut Draw,
-        template: &str,
-        name: &str,
-        value: &str,
-    ) -> String {
+    pub(super) fn expand_with(&self, draw: &mut Draw, template: &str, name: &str, value: &str) -> String {
         let mut text = String::new();
         for piece in pieces(template) {
             match piece {
@@ -134,24 +125,14 @@ mod tests {
     fn templates_split_into_text_and_slots() {
         assert_eq!(
             pieces("no {list} of {3-9}"),
-            [
-                Piece::Text("no "),
-                Piece::Slot("list"),
-                Piece::Text(" of "),
-                Piece::Slot("3-9")
-            ]
+            [Piece::Text("no "), Piece::Slot("list"), Piece::Text(" of "), Piece::Slot("3-9")]
         );
     }
 
     #[test]
     fn a_small_grammar_expands() {
-        let grammar = Grammar::read(&[
-            "# words\nline =\n  {drug} {2-2}  mg | {drug} {2-2} mg\ndrug =\n  aspirin\n",
-        ]);
-        assert_eq!(
-            grammar.draw(&mut Draw::stream(1, "t"), "line"),
-            "aspirin 2 mg"
-        );
+        let grammar = Grammar::read(&["# words\nline =\n  {drug} {2-2}  mg | {drug} {2-2} mg\ndrug =\n  aspirin\n"]);
+        assert_eq!(grammar.draw(&mut Draw::stream(1, "t"), "line"), "aspirin 2 mg");
         assert_eq!(grammar.list("line").len(), 2);
     }
 
@@ -168,9 +149,7 @@ mod tests {
                 for piece in alternatives.iter().flat_map(|text| pieces(text)) {
                     let Piece::Slot(slot) = piece else { continue };
                     let slot = slot.trim_end_matches('?');
-                    let known = FILLED.contains(&slot)
-                        || range(slot).is_some()
-                        || !grammar.list(slot).is_empty();
+                    let known = FILLED.contains(&slot) || range(slot).is_some() || !grammar.list(slot).is_empty();
                     assert!(known, "{name} uses the unknown list {slot}");
                 }
             }

@@ -83,11 +83,7 @@ impl Sizes {
     pub fn of_total(total: usize) -> Self {
         let validation = total / 7;
         let test = total * 3 / 14;
-        Self {
-            train: total - validation - test,
-            validation,
-            test,
-        }
+        Self { train: total - validation - test, validation, test }
     }
 }
 
@@ -111,9 +107,7 @@ impl Synthetic {
 
     /// The corpus of that name, short or long.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|which| which.name() == name || which.short_name() == name)
+        Self::ALL.into_iter().find(|which| which.name() == name || which.short_name() == name)
     }
 
     /// Label names (for [`Self::Concepts`] the tags), in the order of `labels.json`.
@@ -160,13 +154,7 @@ impl Synthetic {
     }
 
     /// Example `place` of a split: the text that must not occur twice, and its lines in the split's file.
-    fn example(
-        self,
-        grammar: &Grammar,
-        draw: &mut Draw,
-        split: &str,
-        place: usize,
-    ) -> (String, String) {
+    fn example(self, grammar: &Grammar, draw: &mut Draw, split: &str, place: usize) -> (String, String) {
         let sentence = place % DOCUMENT;
         let document = format!("synthetic-{split}-{:06}", place / DOCUMENT);
         match self {
@@ -207,26 +195,18 @@ impl Synthetic {
 /// # Errors
 /// [`Error::Write`] for a file that cannot be written, [`Error::Exhausted`] for more examples than there are texts.
 pub fn write(which: Synthetic, dir: &Path, sizes: Sizes, seed: u64) -> Result<(), Error> {
-    fs::create_dir_all(dir).map_err(|source| Error::Write {
-        path: dir.to_owned(),
-        source,
-    })?;
+    fs::create_dir_all(dir).map_err(|source| Error::Write { path: dir.to_owned(), source })?;
     let grammar = which.grammar();
     let mut seen = HashSet::new();
     let [train, validation, test] = which.files();
     // Train comes last, so that asking for more of it leaves the others as they are.
-    for (split, file, size) in [
-        ("test", test, sizes.test),
-        ("validation", validation, sizes.validation),
-        ("train", train, sizes.train),
-    ] {
+    for (split, file, size) in
+        [("test", test, sizes.test), ("validation", validation, sizes.validation), ("train", train, sizes.train)]
+    {
         let text = split_text(which, &grammar, split, size, seed, &mut seen)?;
         save(&dir.join(file), &text)?;
     }
-    save(
-        &dir.join("labels.json"),
-        &format!("{}\n", list(which.labels())),
-    )?;
+    save(&dir.join("labels.json"), &format!("{}\n", list(which.labels())))?;
     save(&dir.join("card.toml"), &card(which, sizes, seed))
 }
 
@@ -251,12 +231,7 @@ fn split_text(
         }
         repeats += 1;
         if repeats > REPEATS {
-            return Err(Error::Exhausted {
-                name: which.name(),
-                split,
-                made,
-                wanted: size,
-            });
+            return Err(Error::Exhausted { name: which.name(), split, made, wanted: size });
         }
     }
     Ok(text)
@@ -267,22 +242,15 @@ fn card(which: Synthetic, sizes: Sizes, seed: u64) -> String {
     let (task, what) = match which {
         Synthetic::Mortality => (
             "sequence-classification",
-            "Short admission notes; the label is 1 when severe findings of two organ systems are asserted of the patient, now.",
+            "Short admission notes; the label is 1 when a severe finding is asserted of the patient, now.",
         ),
-        Synthetic::Concepts => (
-            "ner",
-            "Sentences with problems, tests and treatments tagged as in i2b2-2010.",
-        ),
+        Synthetic::Concepts => ("ner", "Sentences with problems, tests and treatments tagged as in i2b2-2010."),
         Synthetic::Relations => (
             "relation-extraction",
             "Sentences with one marked pair of mentions; the label is the relation that the sentence states between them.",
         ),
     };
-    let Sizes {
-        train,
-        validation,
-        test,
-    } = sizes;
+    let Sizes { train, validation, test } = sizes;
     format!(
         r#"name = "{name}"
 reader = "{reader}"
@@ -318,10 +286,7 @@ fn list(names: &[&str]) -> String {
 }
 
 fn save(path: &Path, text: &str) -> Result<(), Error> {
-    fs::write(path, text).map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })
+    fs::write(path, text).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -342,62 +307,22 @@ mod tests {
 
     #[test]
     fn the_shipped_sizes_are_shares_of_their_total() {
-        assert_eq!(
-            Sizes::of_total(1400),
-            Sizes {
-                train: 900,
-                validation: 200,
-                test: 300
-            }
-        );
-        assert_eq!(
-            Sizes::of_total(0),
-            Sizes {
-                train: 0,
-                validation: 0,
-                test: 0
-            }
-        );
+        assert_eq!(Sizes::of_total(1400), Sizes { train: 900, validation: 200, test: 300 });
+        assert_eq!(Sizes::of_total(0), Sizes { train: 0, validation: 0, test: 0 });
     }
 
     #[test]
     fn a_grammar_with_one_text_is_exhausted_after_it() {
         let grammar = Grammar::read(&["sentence =\n  no fever was seen by the team .\n"]);
-        let result = split_text(
-            Synthetic::Concepts,
-            &grammar,
-            "train",
-            2,
-            1,
-            &mut HashSet::new(),
-        );
-        assert!(
-            matches!(
-                result,
-                Err(Error::Exhausted {
-                    made: 1,
-                    wanted: 2,
-                    split: "train",
-                    ..
-                })
-            ),
-            "{result:?}"
-        );
+        let result = split_text(Synthetic::Concepts, &grammar, "train", 2, 1, &mut HashSet::new());
+        assert!(matches!(result, Err(Error::Exhausted { made: 1, wanted: 2, split: "train", .. })), "{result:?}");
     }
 
     #[test]
     fn cards_say_synthetic_seed_and_command() {
-        let sizes = Sizes {
-            train: 5,
-            validation: 3,
-            test: 2,
-        };
+        let sizes = Sizes { train: 5, validation: 3, test: 2 };
         let text = card(Synthetic::Concepts, sizes, 12);
-        for expected in [
-            "synthetic = true",
-            "Seed 12:",
-            "synth concepts --out DIR --size 10 --seed 12",
-        ] {
+        for expected in ["synthetic = true", "Seed 12:", "synth concepts --out DIR --size 10 --seed 12"] {
             assert!(text.contains(expected), "{expected}");
         }
     }

@@ -23,9 +23,7 @@ pub fn notes(n: usize, seed: u64) -> impl Iterator<Item = String> {
         0 => mortality::restated(&mortality, &mut draw),
         1 => {
             let sentences = draw.between(2, 4);
-            join(sentences, || {
-                concepts::plain(&concepts::sentence(&concepts, &mut draw))
-            })
+            join(sentences, || concepts::plain(&concepts::sentence(&concepts, &mut draw)))
         }
         _ => {
             let sentences = draw.between(2, 3);
@@ -39,10 +37,7 @@ pub fn notes(n: usize, seed: u64) -> impl Iterator<Item = String> {
 /// # Errors
 /// [`Error::Write`] when the file cannot be written.
 pub fn write_notes(path: &Path, n: usize, seed: u64) -> Result<(), Error> {
-    let failed = |source| Error::Write {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| Error::Write { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }

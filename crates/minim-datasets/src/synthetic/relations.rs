@@ -74,10 +74,7 @@ pub(super) fn restated(grammar: &Grammar, draw: &mut Draw) -> String {
     let sentence = sentence(grammar, draw);
     let Some(relation) = sentence.relations.get(draw.below(sentence.relations.len())) else {
         let pairs = sentence.candidates();
-        let pair = pairs
-            .get(draw.below(pairs.len()))
-            .copied()
-            .filter(|_| draw.chance(33));
+        let pair = pairs.get(draw.below(pairs.len())).copied().filter(|_| draw.chance(33));
         return sentence.render(pair);
     };
     let pair = draw.chance(33).then_some((relation.first, relation.second));
@@ -94,9 +91,7 @@ pub(super) fn restated(grammar: &Grammar, draw: &mut Draw) -> String {
 impl Sentence {
     /// Pairs whose kinds could be related: a treatment or a test with a problem, or two problems.
     fn candidates(&self) -> Vec<(usize, usize)> {
-        let kinds: Vec<usize> = (0..self.mentions)
-            .map(|place| self.mention(place).0)
-            .collect();
+        let kinds: Vec<usize> = (0..self.mentions).map(|place| self.mention(place).0).collect();
         let mut pairs = Vec::new();
         for second in 0..kinds.len() {
             for first in 0..second {
@@ -150,11 +145,7 @@ fn marker(kind: usize) -> String {
 
 /// One or two clauses, with all their relations.
 fn sentence(grammar: &Grammar, draw: &mut Draw) -> Sentence {
-    let mut sentence = Sentence {
-        parts: Vec::new(),
-        mentions: 0,
-        relations: Vec::new(),
-    };
+    let mut sentence = Sentence { parts: Vec::new(), mentions: 0, relations: Vec::new() };
     if draw.chance(30) {
         let lead = grammar.draw(draw, "lead");
         sentence.parts.push(Part::Text(format!("{lead} , ")));
@@ -195,16 +186,8 @@ fn relations(facts: &str, base: usize) -> Vec<Relation> {
         .collect()
 }
 
-fn append(
-    grammar: &Grammar,
-    draw: &mut Draw,
-    sentence: &mut Sentence,
-    template: &str,
-    facts: &str,
-) {
-    sentence
-        .relations
-        .extend(relations(facts, sentence.mentions));
+fn append(grammar: &Grammar, draw: &mut Draw, sentence: &mut Sentence, template: &str, facts: &str) {
+    sentence.relations.extend(relations(facts, sentence.mentions));
     for piece in pieces(template) {
         let part = match piece {
             Piece::Text(text) => Part::Text(text.to_owned()),
@@ -221,13 +204,7 @@ fn append(
 }
 
 /// The same relation between the same mentions, in another clause that states only it.
-fn paraphrase(
-    grammar: &Grammar,
-    draw: &mut Draw,
-    label: usize,
-    mentions: [(usize, &str); 2],
-    marked: bool,
-) -> String {
+fn paraphrase(grammar: &Grammar, draw: &mut Draw, label: usize, mentions: [(usize, &str); 2], marked: bool) -> String {
     let fitting: Vec<&str> = grammar
         .list("clause")
         .iter()
@@ -243,12 +220,7 @@ fn paraphrase(
         .collect();
     let mut text = String::new();
     let mut used = [false; 2];
-    for piece in pieces(
-        fitting
-            .get(draw.below(fitting.len()))
-            .copied()
-            .unwrap_or_default(),
-    ) {
+    for piece in pieces(fitting.get(draw.below(fitting.len())).copied().unwrap_or_default()) {
         match piece {
             Piece::Text(literal) => text.push_str(literal),
             Piece::Slot(slot) => match KINDS.iter().position(|kind| *kind == slot) {
@@ -257,11 +229,7 @@ fn paraphrase(
                     let place = usize::from(used[0] || mentions[0].0 != kind);
                     used[place] = true;
                     let (kind, words) = mentions[place];
-                    text.push_str(&if marked {
-                        marker(kind)
-                    } else {
-                        words.to_owned()
-                    });
+                    text.push_str(&if marked { marker(kind) } else { words.to_owned() });
                 }
                 None => text.push_str(&grammar.draw(draw, slot)),
             },
@@ -290,16 +258,9 @@ mod tests {
                 })
                 .collect();
             let stated = relations(facts, 0);
-            assert_eq!(
-                stated.len() * 3,
-                facts.split_whitespace().count(),
-                "{clause}"
-            );
+            assert_eq!(stated.len() * 3, facts.split_whitespace().count(), "{clause}");
             for relation in stated {
-                assert!(
-                    relation.first < relation.second && relation.second < kinds.len(),
-                    "{clause}"
-                );
+                assert!(relation.first < relation.second && relation.second < kinds.len(), "{clause}");
                 let mut pair = [kinds[relation.first], kinds[relation.second]];
                 pair.sort_unstable();
                 let expected = match LABELS[relation.label] {

@@ -35,7 +35,13 @@ impl AdamW {
     }
 
     /// One step with gradients scaled down to a global norm of at most `max_norm`.
-    pub(super) fn step<M: Module>(&mut self, model: M, gradients: GradientsParams, learning_rate: f64, max_norm: f64) -> M {
+    pub(super) fn step<M: Module>(
+        &mut self,
+        model: M,
+        gradients: GradientsParams,
+        learning_rate: f64,
+        max_norm: f64,
+    ) -> M {
         // 1e-6 as in PyTorch's clip_grad_norm_.
         let factor = (max_norm / (global_norm(&model, &gradients) + 1e-6)).min(1.0);
         let model = model.map(&mut Step { optimizer: self, gradients, learning_rate, factor, path: Vec::new() });
@@ -68,7 +74,8 @@ impl AdamW {
             Ok(Tensor::from_data(TensorData::new(values, shape), device))
         };
         for name in file.names().iter().filter_map(|name| name.strip_suffix(&format!(".{FIRST}"))) {
-            self.moments.insert(name.to_string(), [read(format!("{name}.{FIRST}"))?, read(format!("{name}.{SECOND}"))?]);
+            self.moments
+                .insert(name.to_string(), [read(format!("{name}.{FIRST}"))?, read(format!("{name}.{SECOND}"))?]);
         }
         self.steps = steps;
         Ok(self)
@@ -98,9 +105,8 @@ impl ModuleMapper for Step<'_> {
         let decays = !name.ends_with(".bias") && !name.contains("LayerNorm.");
         let update = if decays { &self.optimizer.decayed } else { &self.optimizer.undecayed };
         let moments = self.optimizer.moments.remove(&name);
-        let state = moments.map(|[first, second]| {
-            AdamWState::new(AdaptiveMomentumState::new(self.optimizer.steps, first, second))
-        });
+        let state = moments
+            .map(|[first, second]| AdamWState::new(AdaptiveMomentumState::new(self.optimizer.steps, first, second)));
         let gradient = if self.factor < 1.0 { gradient * self.factor } else { gradient };
         let mut after = None;
         let param = param.map(|tensor| {

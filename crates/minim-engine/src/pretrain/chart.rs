@@ -45,7 +45,12 @@ pub(super) fn svg(curve: &[Point]) -> String {
         _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{tick}</text>", x(tick), BOTTOM + 18.0);
     }
     _ = writeln!(svg, "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{BOTTOM}\" y2=\"{BOTTOM}\"/>");
-    _ = writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">optimiser step</text>", (LEFT + RIGHT) / 2.0, BOTTOM + 38.0);
+    _ = writeln!(
+        svg,
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">optimiser step</text>",
+        (LEFT + RIGHT) / 2.0,
+        BOTTOM + 38.0
+    );
     let mut key = LEFT;
     for (class, line) in [("train", &train), ("validation", &validation)] {
         let Some((_, loss)) = line.last() else { continue };
@@ -82,7 +87,13 @@ mod tests {
 
     #[test]
     fn both_lines_lie_inside_the_frame() {
-        let point = |step, train_loss, validation_loss| Point { step, epoch: 0.1, train_loss, validation_loss, learning_rate: 0.1 };
+        let point = |step, train_loss, validation_loss| Point {
+            step,
+            epoch: 0.1,
+            train_loss,
+            validation_loss,
+            learning_rate: 0.1,
+        };
         let chart = svg(&[point(10, 5.0, Some(4.5)), point(20, 2.5, Some(2.25))]);
         assert!(chart.contains("class=\"train\" points=\"338.0,44.0 620.0,178.0\""), "{chart}");
         assert!(chart.contains("class=\"validation\" points=\"338.0,70.8 620.0,191.4\""), "{chart}");

@@ -79,7 +79,9 @@ impl Fit<'_> {
             let places = &order[first..(first + options.batch_size).min(order.len())];
             let batch = masker.batch(self.training, places, epoch + 1, &autodiff);
 
-            seed_dropout(device, &autodiff, options.seed, state.step);
+            if options.dropout {
+                seed_dropout(device, &autodiff, options.seed, state.step);
+            }
             let loss = loss(&model, &batch);
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             let learning_rate = schedule.step();

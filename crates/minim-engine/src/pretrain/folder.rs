@@ -60,11 +60,10 @@ impl Folder {
         if self.0.join(REPORT).is_file() {
             return refuse("holds a finished pre-training; expected another folder".into());
         }
-        let begun = self.checkpoint().is_some();
         if *from == Start::Resume {
-            return if begun { Ok(()) } else { refuse("no checkpoint to resume from".into()) };
+            return self.last_checkpoint().map(drop);
         }
-        if begun {
+        if self.checkpoint().is_some() {
             return refuse("holds a pre-training that was interrupted; resume it, or take another folder".into());
         }
         if self.0.join("model.safetensors").is_file() || self.0.join("pytorch_model.bin").is_file() {
@@ -112,7 +111,7 @@ impl Folder {
             "max_input_chars_per_word": 100,
             "vocab": vocab,
         });
-        let model = WordPiece::from_bytes(model.to_string()).map_err(|error| failed(error.into()))?;
+        let model = WordPiece::from_bytes(model.to_string()).map_err(|error| failed(error))?;
         let mut tokenizer = Tokenizer::new(model);
         tokenizer
             .with_normalizer(Some(normalizer()))
@@ -136,11 +135,25 @@ impl Folder {
     /// The last whole checkpoint.
     fn checkpoint(&self) -> Option<PathBuf> {
         // Between the two renames of `save` the last whole one has its other name.
-        [CHECKPOINT, "checkpoint.previous"].map(|name| self.0.join(name)).into_iter().find(|path| path.join(STATE).is_file())
+        [CHECKPOINT, "checkpoint.previous"]
+            .map(|name| self.0.join(name))
+            .into_iter()
+            .find(|path| path.join(STATE).is_file())
+    }
+
+    fn last_checkpoint(&self) -> Result<PathBuf, Error> {
+        let missing = || Error::Input(format!("{}: no checkpoint to resume from", self.0.display()));
+        self.checkpoint().ok_or_else(missing)
     }
 
     /// Replaces the checkpoint: whoever interrupts this finds the old one or the new one, whole.
-    pub(super) fn save(&self, model: &MaskedLm, config: &Config, optimizer: &AdamW, state: &State) -> Result<(), Error> {
+    pub(super) fn save(
+        &self,
+        model: &MaskedLm,
+        config: &Config,
+        optimizer: &AdamW,
+        state: &State,
+    ) -> Result<(), Error> {
         let [new, current, old] =
             ["checkpoint.partial", CHECKPOINT, "checkpoint.previous"].map(|name| self.0.join(name));
         remove(&new)?;
@@ -157,8 +170,7 @@ impl Folder {
 
     /// Takes up the last checkpoint: model, optimiser, state.
     pub(super) fn resume(&self, optimizer: AdamW, device: &Device) -> Result<(MaskedLm, AdamW, State), Error> {
-        let missing = || Error::Input(format!("{}: no checkpoint to resume from", self.0.display()));
-        let folder = self.checkpoint().ok_or_else(missing)?;
+        let folder = self.last_checkpoint()?;
         let path = folder.join(STATE);
         let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
         let state: State = serde_json::from_str(&text)
@@ -188,7 +200,7 @@ impl Folder {
     pub(super) fn config(&self, options: &Options, vocabulary: usize) -> Result<Config, Error> {
         match &options.from {
             Start::Checkpoint(path) => Ok(Checkpoint::open(path)?.config().clone()),
-            Start::Resume => Ok(Config::read(&self.0.join("config.json"))?),
+            Start::Resume => Ok(Checkpoint::open(&self.last_checkpoint()?)?.config().clone()),
             Start::Scratch { layers, hidden, heads, intermediate, .. } => {
                 // The other keys are BERT's defaults; a position that is never trained is not there.
                 let json = serde_json::json!({

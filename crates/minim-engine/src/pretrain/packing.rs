@@ -28,9 +28,9 @@ pub(super) struct Pieces {
 impl Pieces {
     pub(super) fn new(tokenizer: &Tokenizer) -> Result<Self, Error> {
         let id = |piece: &str| {
-            tokenizer
-                .id(piece)
-                .ok_or_else(|| Error::Input(format!("the tokenizer has no piece {piece}, which masked-language modelling needs")))
+            tokenizer.id(piece).ok_or_else(|| {
+                Error::Input(format!("the tokenizer has no piece {piece}, which masked-language modelling needs"))
+            })
         };
         let (cls, sep, mask, unk) = (id("[CLS]")?, id("[SEP]")?, id("[MASK]")?, id("[UNK]")?);
         let pad = tokenizer.pad_id();
@@ -45,7 +45,12 @@ impl Pieces {
 }
 
 /// The sequences of all notes, each at most `max_length` pieces with its special ones.
-pub(super) fn pack(notes: &[String], tokenizer: &Tokenizer, pieces: &Pieces, max_length: usize) -> Result<Vec<Vec<u32>>, Error> {
+pub(super) fn pack(
+    notes: &[String],
+    tokenizer: &Tokenizer,
+    pieces: &Pieces,
+    max_length: usize,
+) -> Result<Vec<Vec<u32>>, Error> {
     let encoded: Result<Vec<_>, _> = notes.par_iter().map(|note| tokenizer.encode(note, None, usize::MAX)).collect();
     let mut packer = Packer { pieces, max_length, open: Vec::new(), full: Vec::new() };
     for encoded in encoded? {

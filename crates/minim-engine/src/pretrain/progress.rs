@@ -72,7 +72,9 @@ impl fmt::Display for Progress {
                 write!(f, "{training} training sequences with {tokens} pieces, {validation} validation sequences")
             }
             Progress::Model { parameters, step: 0, of } => write!(f, "{parameters} parameters, {of} steps"),
-            Progress::Model { parameters, step, of } => write!(f, "{parameters} parameters, resumed at step {step} of {of}"),
+            Progress::Model { parameters, step, of } => {
+                write!(f, "{parameters} parameters, resumed at step {step} of {of}")
+            }
             Progress::Note(note) => write!(f, "note: {note}"),
             Progress::Step { point, of, tokens_per_s } => {
                 write!(f, "step {:>6} of {of}  epoch {:>6.2}  loss {:.4}", point.step, point.epoch, point.train_loss)?;

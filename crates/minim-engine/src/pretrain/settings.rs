@@ -190,12 +190,9 @@ impl Settings {
             _ => serde_json::Map::new(),
         };
         let now = keys(now);
-        keys(self)
-            .into_iter()
-            .find(|(key, value)| now.get(key) != Some(value))
-            .map(|(key, value)| {
-                let now = now.get(&key).cloned().unwrap_or_default().to_string();
-                (key, value.to_string(), now)
-            })
+        keys(self).into_iter().find(|(key, value)| now.get(key) != Some(value)).map(|(key, value)| {
+            let now = now.get(&key).cloned().unwrap_or_default().to_string();
+            (key, value.to_string(), now)
+        })
     }
 }

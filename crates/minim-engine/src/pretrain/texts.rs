@@ -34,7 +34,10 @@ impl Texts {
             let before = notes.len();
             notes.extend(units(&text));
             if notes.len() == before {
-                return Err(Error::Input(format!("{}:1: no text; expected a note per line or per paragraph", file.display())));
+                return Err(Error::Input(format!(
+                    "{}:1: no text; expected a note per line or per paragraph",
+                    file.display()
+                )));
             }
         }
         Ok(Self { files: files.len(), notes })
@@ -153,8 +156,8 @@ mod tests {
 
     #[test]
     fn errors_name_file_and_line_and_never_text() {
-        let folder = std::env::temp_dir().join(format!("minim-pretrain-texts-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let kept = tempfile::tempdir().unwrap();
+        let folder = kept.path().to_path_buf();
         let message = |paths: &[PathBuf]| Texts::read(paths).err().unwrap().to_string();
         assert!(message(std::slice::from_ref(&folder)).contains("no .txt file"));
         fs::write(folder.join("a.txt"), b"secret one\nsecret \xff two\n").unwrap();
@@ -168,6 +171,5 @@ mod tests {
         fs::write(folder.join("b.txt"), "c\n\nd\ne\n").unwrap();
         let texts = Texts::read(std::slice::from_ref(&folder)).unwrap();
         assert_eq!((texts.files, texts.notes), (2, vec!["a".into(), "b".into(), "c".into(), "d\ne".into()]));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

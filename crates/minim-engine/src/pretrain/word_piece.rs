@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::{
-    NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
-};
+use tokenizers::{NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
 use crate::Error;
 
@@ -118,10 +116,7 @@ impl Merger {
             pieces.iter_mut().skip(1).for_each(|piece| *piece += alphabet.len() as u32);
             Some(pieces)
         };
-        let words = words
-            .into_iter()
-            .filter_map(|(word, count)| Some(Word { pieces: spell(&word)?, count }))
-            .collect();
+        let words = words.into_iter().filter_map(|(word, count)| Some(Word { pieces: spell(&word)?, count })).collect();
         let mut merger = Self { pieces, ids, words, pairs: HashMap::new(), queue: BinaryHeap::new() };
         for word in 0..merger.words.len() {
             merger.list(word);

@@ -1,0 +1,67 @@
+//! Adapter folders that do not fit the model or cannot be honoured.
+
+use crate::scratch::Scratch;
+use crate::tasks::TEXTS;
+
+const LOGITS: &str = "logits --model seq --task seq-cls --labels 3 --input in.jsonl --adapter lora-seq";
+const CONFIG: &str = "lora-seq/adapter_config.json";
+
+fn scratch() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.fixture("seq");
+    scratch.fixture("lora-seq");
+    scratch.write("in.jsonl", TEXTS.test_inputs());
+    scratch.done(LOGITS);
+    scratch
+}
+
+#[test]
+fn an_adapter_of_another_shape_names_its_tensors() {
+    let scratch = scratch();
+    scratch.edit(CONFIG, |config| config.replace("\"r\": 4", "\"r\": 8"));
+    let tensor = "base_model.model.bert.encoder.layer.0.attention.self.query.lora_A.weight";
+    let says = format!("{tensor} is [4, 36], the model needs [8, 36]");
+    scratch.refused_saying(LOGITS, &["lora-seq/adapter_model.safetensors", &says]);
+}
+
+#[test]
+fn an_adapter_of_other_layers_names_what_is_missing_and_what_is_left() {
+    let scratch = scratch();
+    scratch.edit(CONFIG, |config| config.replace("\"value\"\n", "\"key\"\n"));
+    let layer = "base_model.model.bert.encoder.layer.1.attention.self";
+    let says = [
+        format!("missing: {}.key.lora_A.weight", layer.replace("layer.1", "layer.0")),
+        format!("{layer}.value.lora_B.weight"),
+    ];
+    scratch.refused_saying(LOGITS, &["lora-seq/adapter_model.safetensors", &says[0], "unused: ", &says[1]]);
+}
+
+#[test]
+fn an_adapter_for_another_head_or_of_another_kind_is_refused() {
+    for (from, to, says) in [
+        ("\"SEQ_CLS\"", "\"TOKEN_CLS\"", &["lora-seq", "TOKEN_CLS", "SEQ_CLS"][..]),
+        (
+            "\"use_dora\": false",
+            "\"use_dora\": true",
+            &["lora-seq/adapter_config.json", "use_dora = true", "expected false"],
+        ),
+        ("\"LORA\"", "\"PREFIX_TUNING\"", &["lora-seq/adapter_config.json", "PREFIX_TUNING", "expected LORA or IA3"]),
+        ("\"r\": 4", "\"r\": 0", &["rank is 0", "expected at least 1"]),
+        ("\"r\": 4", "\"r\": ", &["lora-seq/adapter_config.json", "line "]),
+    ] {
+        let scratch = scratch();
+        scratch.edit(CONFIG, |config| config.replace(from, to));
+        scratch.refused_saying(LOGITS, says);
+    }
+}
+
+#[test]
+fn a_truncated_or_missing_adapter_file_is_named() {
+    let scratch = scratch();
+    scratch.truncate("lora-seq/adapter_model.safetensors");
+    scratch.refused_saying(LOGITS, &["lora-seq/adapter_model.safetensors"]);
+    scratch.remove("lora-seq/adapter_model.safetensors");
+    scratch.refused_saying(LOGITS, &["lora-seq/adapter_model.safetensors"]);
+    scratch.remove(CONFIG);
+    scratch.refused_saying(LOGITS, &["lora-seq/adapter_config.json"]);
+}

@@ -1,0 +1,160 @@
+//! Train, evaluate, predict and export, for each kind of task and each method.
+
+use std::collections::BTreeMap;
+
+use minim_experiment::{Record, Status};
+use serde_json::Value;
+
+use crate::scratch::{Scratch, furthest, json_lines, numbers};
+use crate::tasks::{RELATIONS, TEST, TEXTS, TRAIN, TinyTask, WORDS};
+
+/// Name, settings, adapter parameters: 2 layers of 36 with 52 inside, LoRA on two matrices of each, IA3 on key, value and both outputs.
+const METHODS: [(&str, &str, u64); 4] = [
+    ("full", r#"name = "full", kind = "full""#, 0),
+    ("lora", r#"name = "lora", kind = "lora", rank = 4"#, 2 * 2 * 4 * (36 + 36)),
+    ("ia3", r#"name = "ia3", kind = "ia3""#, 2 * (36 + 36 + 36 + 52)),
+    ("head", r#"name = "head", kind = "head""#, 0),
+];
+
+#[test]
+fn texts_go_through_every_command() {
+    every_method(TEXTS);
+}
+
+#[test]
+fn words_go_through_every_command() {
+    every_method(WORDS);
+}
+
+#[test]
+fn relations_go_through_every_command() {
+    every_method(RELATIONS);
+}
+
+fn every_method(task: TinyTask) {
+    for (name, settings, adapter) in METHODS {
+        let scratch = Scratch::new();
+        task.write(&scratch, settings);
+        let said = scratch.done(&format!("train {}.toml --out out", task.name));
+        let record = scratch.record("out");
+        assert!(said.starts_with(&format!("{}: test {} ", record.run_id, task.select)), "{said}");
+        let run = format!("out/{}", record.run_id);
+
+        check_record(&scratch, task, &record, &run);
+        check_parameters(task, &record, name, adapter);
+        check_evaluation(&scratch, task, &record, &run);
+        let predictions = check_predictions(&scratch, task, &record, &run);
+        check_exports(&scratch, task, &run, adapter > 0, &predictions);
+        scratch.holds_no_text("out");
+        scratch.holds_no_text("exported");
+    }
+}
+
+fn check_record(scratch: &Scratch, task: TinyTask, record: &Record, run: &str) {
+    assert_eq!((record.status, &record.error), (Status::Finished, &None));
+    assert_eq!((record.seed, record.run.seed), (1, 1));
+    for scores in [&record.scores.validation, &record.scores.test] {
+        assert!(scores.contains_key(task.select), "{scores:?}");
+        assert!(scores.values().all(|score| (0.0..=1.0).contains(score)), "{scores:?}");
+    }
+    let data = record.data.as_ref().unwrap();
+    assert_eq!((data.train, data.validation, data.test), (TRAIN, TEST, TEST));
+    assert_eq!(data.labels, task.labels);
+    assert!(!record.per_label.is_empty());
+
+    let steps_per_epoch = TRAIN / 8;
+    let points: Vec<(usize, f64)> = record.curve.iter().map(|point| (point.step, point.epoch)).collect();
+    assert_eq!(points, [1, 2, 3].map(|epoch| (epoch * steps_per_epoch, epoch as f64)));
+    assert!(record.curve.iter().all(|point| point.train_loss.is_some_and(|loss| loss.is_finite() && loss > 0.0)));
+    let best = record.curve.iter().map(|point| point.validation[task.select]).fold(0.0, f64::max);
+    assert_eq!(record.scores.validation[task.select], best, "the best evaluation is the one that is kept");
+
+    let cost = record.cost.as_ref().unwrap();
+    let parts = cost.load_s + cost.train_s + cost.evaluate_s;
+    assert!(cost.train_s > 0.0 && cost.evaluate_s > 0.0 && parts <= cost.total_s, "{cost:?}");
+    assert!(cost.best_s.is_some_and(|best| best > 0.0 && best <= cost.train_s), "{cost:?}");
+    let rates =
+        [cost.train_tokens_per_s, cost.train_examples_per_s, cost.evaluate_tokens_per_s, cost.evaluate_examples_per_s];
+    assert!(rates.iter().all(|rate| rate.is_some_and(|rate| rate.is_finite() && rate > 0.0)), "{cost:?}");
+    let bytes = |folder: &str| scratch.files(folder).values().map(|bytes| bytes.len() as u64).sum::<u64>();
+    assert_eq!((cost.kept_bytes, cost.base_bytes), (bytes(&format!("{run}/trained")), bytes(task.model)));
+    assert!(record.versions.is_some() && record.hardware.is_some());
+}
+
+fn check_parameters(task: TinyTask, record: &Record, method: &str, adapter: u64) {
+    let counts = record.parameters.unwrap();
+    assert_eq!((counts.total, counts.head, counts.adapter), (task.total, task.head_parameters, adapter), "{method}");
+    let trainable = if method == "full" { task.total } else { adapter + task.head_parameters };
+    assert_eq!(counts.trainable, trainable, "{method}");
+}
+
+fn check_evaluation(scratch: &Scratch, task: TinyTask, record: &Record, run: &str) {
+    let printed = scratch.done(&format!("evaluate --run {run} --data {}", task.test_file));
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    let scores: BTreeMap<String, f64> = serde_json::from_value(report["scores"].clone()).unwrap();
+    assert_eq!(scores, record.scores.test, "to the last bit");
+    assert_eq!(report["per_label"], serde_json::to_value(&record.per_label).unwrap());
+    assert_eq!(report["examples"], TEST);
+}
+
+/// Returns the lines that were written.
+fn check_predictions(scratch: &Scratch, task: TinyTask, record: &Record, run: &str) -> Vec<Value> {
+    scratch.done(&format!("predict --run {run} --input {} --output out/predictions.jsonl", task.test_file));
+    let lines = json_lines(&scratch.read("out/predictions.jsonl"));
+    assert_eq!(lines.len(), TEST);
+    for (index, line) in lines.iter().enumerate() {
+        assert_eq!(line["id"], (task.test_ids)(index), "in the file's order");
+        match line["tags"].as_array() {
+            Some(tags) => assert!(tags.iter().all(|tag| task.labels.contains(&tag.as_str().unwrap()))),
+            None => {
+                let probabilities: BTreeMap<String, f64> =
+                    serde_json::from_value(line["probabilities"].clone()).unwrap();
+                assert_eq!(probabilities.keys().collect::<Vec<_>>(), task.labels);
+                assert!((probabilities.values().sum::<f64>() - 1.0).abs() < 1e-6);
+                let likeliest = probabilities.iter().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+                assert_eq!(line["label"], **likeliest);
+            }
+        }
+    }
+    if let Some(&accuracy) = record.scores.test.get("accuracy") {
+        let right = lines.iter().enumerate().filter(|(index, line)| line["label"] == task.labels[index % 3]).count();
+        assert_eq!(right as f64 / TEST as f64, accuracy);
+    }
+    lines
+}
+
+fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, has_adapter: bool, predictions: &[Value]) {
+    scratch.write("in.jsonl", task.test_inputs());
+    let logits = |model: &str, adapter: &str| {
+        let printed = scratch.done(&format!(
+            "logits --model {model} {adapter} {} --max-length {} --input in.jsonl",
+            task.head, task.max_length
+        ));
+        json_lines(&printed)
+    };
+    let all = |lines: &[Value]| lines.iter().flat_map(numbers).collect::<Vec<f64>>();
+
+    scratch.done(&format!("export --run {run} --to merged --out exported/merged"));
+    let merged = logits("exported/merged", "");
+    assert!(furthest(&all(&merged), &all(&logits(task.model, ""))) > 1e-3, "training changed something");
+    if predictions.iter().all(|line| line["tags"].is_null()) {
+        let probabilities: Vec<f64> = merged.iter().flat_map(|line| softmax(&numbers(line))).collect();
+        let predicted: Vec<f64> = predictions.iter().flat_map(|line| numbers(&line["probabilities"])).collect();
+        assert!(furthest(&probabilities, &predicted) < 1e-4, "the exported model predicts as the run does");
+    }
+
+    let export = format!("export --run {run} --to peft --out exported/peft");
+    if has_adapter {
+        scratch.done(&export);
+        let adapted = logits(task.model, "--adapter exported/peft");
+        assert!(furthest(&all(&adapted), &all(&merged)) < 1e-4, "the adapter on its base model is the merged model");
+    } else {
+        scratch.refused_saying(&export, &["no peft adapter", "--to merged"]);
+        assert!(scratch.files("exported/peft").is_empty());
+    }
+}
+
+fn softmax(logits: &[f64]) -> Vec<f64> {
+    let total: f64 = logits.iter().map(|logit| logit.exp()).sum();
+    logits.iter().map(|logit| logit.exp() / total).collect()
+}
