@@ -17,7 +17,8 @@ struct Expected {
 #[test]
 fn every_layout_gives_the_outputs_of_transformers() {
     let device = cpu();
-    for name in ["bare", "no-pooler", "mlm", "old-names", "bin", "bin-legacy", "bin-strided", "half/fp16", "half/bf16"] {
+    for name in ["bare", "no-pooler", "mlm", "old-names", "bin", "bin-legacy", "bin-strided", "half/fp16", "half/bf16"]
+    {
         let expected: Expected = json(&format!("{name}/expected.json"));
         let labels = expected.logits.as_ref().map_or(2, |logits| logits[0].len());
         let checkpoint = Checkpoint::open(&folder(name)).unwrap();
@@ -77,7 +78,11 @@ fn a_checkpoint_that_does_not_fit_names_every_tensor() {
     match open() {
         Err(Error::Mismatch { missing, misshapen, unused, .. }) => {
             assert!(missing.contains(&"bert.encoder.layer.2.attention.self.query.weight".to_string()));
-            assert!(misshapen.iter().any(|m| m.contains("bert.encoder.layer.1.intermediate.dense.weight") && m.contains("[52, 36]")));
+            assert!(
+                misshapen
+                    .iter()
+                    .any(|m| m.contains("bert.encoder.layer.1.intermediate.dense.weight") && m.contains("[52, 36]"))
+            );
             assert!(unused.is_empty());
         }
         other => panic!("expected a mismatch, got {other:?}"),

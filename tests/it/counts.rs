@@ -38,12 +38,11 @@ fn counts_equal_the_studys_table() {
     assert_eq!(table.rows.len(), 5);
     let before = minim_efficiency::peak_memory_bytes().unwrap_or(0);
     for row in &table.rows {
-        let count = |method: &Method| from_config(&configs.join(&row.config), HeadKind::Sequence, table.labels, method, &cpu()).unwrap();
-        let lora = LoraConfig {
-            rank: table.rank,
-            targets: row.lora.targets.clone().unwrap().into(),
-            ..LoraConfig::default()
+        let count = |method: &Method| {
+            from_config(&configs.join(&row.config), HeadKind::Sequence, table.labels, method, &cpu()).unwrap()
         };
+        let lora =
+            LoraConfig { rank: table.rank, targets: row.lora.targets.clone().unwrap().into(), ..LoraConfig::default() };
         for (method, expected) in [(Method::Lora(lora), &row.lora), (Method::Ia3(Ia3Config::default()), &row.ia3)] {
             let counts = count(&method);
             assert_eq!(counts.total, row.total, "{}", row.config);

@@ -90,7 +90,8 @@ fn twenty_steps_equal_those_of_the_trainer() {
             if key.ends_with("key.bias") {
                 continue;
             }
-            let key = key.trim_start_matches("base_model.model.").replace(".default", "").replace(".modules_to_save", "");
+            let key =
+                key.trim_start_matches("base_model.model.").replace(".default", "").replace(".modules_to_save", "");
             let norm = parameters[&key].iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
             assert!((norm - expected).abs() < 1e-5 * expected.max(1.0) * 10.0, "{name}: {key}: {norm} {expected}");
         }

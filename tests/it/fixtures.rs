@@ -177,7 +177,8 @@ impl ModuleVisitor for Published<'_> {
                 }
             }
             None => {
-                let in_linear = self.path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear");
+                let in_linear =
+                    self.path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear");
                 (published_name(&path), in_linear)
             }
         };

@@ -47,14 +47,22 @@ fn gradients_equal_those_of_peft() {
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         let found = Published::gradients(&model, &gradients);
         let expected = tensors(&format!("{name}.gradients.safetensors"));
-        assert_eq!(found.len(), expected.len(), "{name}: as many gradients as trained parameters, frozen ones have none");
+        assert_eq!(
+            found.len(),
+            expected.len(),
+            "{name}: as many gradients as trained parameters, frozen ones have none"
+        );
         for (key, (_, expected)) in expected {
             let key = key.trim_start_matches("base_model.model.");
             let found = &found[key];
             let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
             // In exact arithmetic a softmax ignores a shift of the keys, so what is left there is rounding.
             let allowed = if key.ends_with("key.bias") { 1e-6 } else { 1e-4 * largest };
-            assert!(furthest(found, &expected) <= allowed, "{name}: {key}: {} of {largest}", furthest(found, &expected));
+            assert!(
+                furthest(found, &expected) <= allowed,
+                "{name}: {key}: {} of {largest}",
+                furthest(found, &expected)
+            );
         }
         assert!(model.num_params() >= case.trainable);
     }

@@ -59,7 +59,11 @@ fn an_adapter_written_here_has_the_tensors_of_the_one_read() {
         let config = AdapterConfig::new(&method, head.peft_task_type(), Some("base".into()), &modules).unwrap();
         peft::save(&model, &config, &modules, published_name, temp.path()).unwrap();
         let path = temp.path().join("adapter_model.safetensors");
-        assert_eq!(tensors(path.to_str().unwrap()), tensors(&format!("{adapter}/adapter_model.safetensors")), "{adapter}");
+        assert_eq!(
+            tensors(path.to_str().unwrap()),
+            tensors(&format!("{adapter}/adapter_model.safetensors")),
+            "{adapter}"
+        );
 
         // And back onto a fresh base model.
         let read = AdapterConfig::read(temp.path()).unwrap();

@@ -26,7 +26,12 @@ const ALONE: &str = "MINIM_MEMORY_TEST_ALONE";
 fn step_1000_needs_no_more_memory_than_step_100() {
     if std::env::var_os(ALONE).is_none() {
         let status = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "memory::step_1000_needs_no_more_memory_than_step_100", "--nocapture", "--test-threads=1"])
+            .args([
+                "--exact",
+                "memory::step_1000_needs_no_more_memory_than_step_100",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(ALONE, "1")
             .status()
             .unwrap();
@@ -49,6 +54,9 @@ fn step_1000_needs_no_more_memory_than_step_100() {
             }
         }
         let at_1000 = resident_bytes().unwrap_or(0);
-        assert!(at_1000 as f64 <= at_100 as f64 * 1.05, "{adapter:?}: {at_100} bytes at step 100, {at_1000} at step 1000");
+        assert!(
+            at_1000 as f64 <= at_100 as f64 * 1.05,
+            "{adapter:?}: {at_100} bytes at step 100, {at_1000} at step 1000"
+        );
     }
 }

@@ -13,14 +13,7 @@ enum Step {
 const STEPS: [Step; 5] = [
     Step::Cargo(&["fmt", "--all", "--check"]),
     Step::Tidy,
-    Step::Cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]),
+    Step::Cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     Step::Cargo(&["check", "-p", "minim-engine", "--features", "cuda"]),
     Step::Cargo(&["test", "--workspace"]),
 ];
@@ -36,10 +29,8 @@ pub(crate) fn check() -> Result<()> {
             Step::Cargo(arguments) => {
                 let shown = format!("cargo {}", arguments.join(" "));
                 eprintln!("\n== {shown}");
-                let status = engine::cargo()
-                    .args(*arguments)
-                    .status()
-                    .with_context(|| format!("cannot start `{shown}`"))?;
+                let status =
+                    engine::cargo().args(*arguments).status().with_context(|| format!("cannot start `{shown}`"))?;
                 if !status.success() {
                     bail!("check failed at `{shown}`");
                 }

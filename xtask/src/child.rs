@@ -51,11 +51,7 @@ pub(crate) fn train(binary: &Path, run: &Run, store: &Store, device: &str) -> Re
 
 /// Why a process ended without a record: its last `error:` line, or how it ended.
 fn reason(status: ExitStatus, log: &str) -> String {
-    if let Some(message) = log
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix("error: "))
-    {
+    if let Some(message) = log.lines().rev().find_map(|line| line.strip_prefix("error: ")) {
         return message.trim().to_owned();
     }
     if let Some(panic) = log.lines().rev().find(|line| line.contains("panicked at")) {
@@ -80,14 +76,9 @@ fn signal(_: ExitStatus) -> Option<i32> {
     None
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the date on a failed record; nothing is measured with it"
-)]
+#[expect(clippy::disallowed_methods, reason = "the date on a failed record; nothing is measured with it")]
 fn now_utc() -> String {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     minim_experiment::utc(since.as_secs())
 }
 
@@ -103,20 +94,11 @@ mod tests {
         let log = "error: first\nstep 1\nerror: models/x/config.json: not found\nbye\n";
         assert_eq!(reason(code(2), log), "models/x/config.json: not found");
         assert_eq!(
-            reason(
-                code(101),
-                "\nthread 'main' panicked at src/a.rs:1:2:\nboom\n"
-            ),
+            reason(code(101), "\nthread 'main' panicked at src/a.rs:1:2:\nboom\n"),
             "stopped by a fault of minim: thread 'main' panicked at src/a.rs:1:2:"
         );
-        assert_eq!(
-            reason(code(0), "step 1\n"),
-            "ended without writing a record"
-        );
-        assert_eq!(
-            reason(code(7), ""),
-            "ended with exit code 7 and no error message"
-        );
+        assert_eq!(reason(code(0), "step 1\n"), "ended without writing a record");
+        assert_eq!(reason(code(7), ""), "ended with exit code 7 and no error message");
         assert_eq!(
             reason(ExitStatus::from_raw(9), "step 1\n"),
             "killed by signal 9; the usual reason is that memory ran out"

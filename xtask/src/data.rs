@@ -41,15 +41,9 @@ pub(crate) enum What {
 /// `cargo xtask data`.
 pub(crate) fn write(what: What) -> Result<()> {
     match what {
-        What::Synth {
-            name,
-            out,
-            size,
-            seed,
-        } => {
+        What::Synth { name, out, size, seed } => {
             let known = Synthetic::ALL.map(Synthetic::short_name);
-            let which = Synthetic::from_name(&name)
-                .ok_or_else(|| unknown("synthetic corpus", &name, &known))?;
+            let which = Synthetic::from_name(&name).ok_or_else(|| unknown("synthetic corpus", &name, &known))?;
             let sizes = Sizes::of_total(size as usize);
             synthetic::write(which, &out, sizes, seed)?;
             println!(

@@ -25,10 +25,7 @@ pub(crate) fn build(features: Option<&str>) -> Result<PathBuf> {
     if let Some(features) = features {
         command.args(["--features", features]);
     }
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot start cargo")?;
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let messages = child.stdout.take().context("cargo has no output")?;
     let mut binary = None;
     for line in BufReader::new(messages).lines() {
@@ -58,8 +55,7 @@ mod tests {
     fn the_binary_is_the_one_cargo_names() {
         let built = r#"{"reason":"compiler-artifact","target":{"name":"minim"},"executable":"t/release/minim"}"#;
         assert_eq!(executable(built), Some(PathBuf::from("t/release/minim")));
-        let library =
-            r#"{"reason":"compiler-artifact","target":{"name":"minim_engine"},"executable":null}"#;
+        let library = r#"{"reason":"compiler-artifact","target":{"name":"minim_engine"},"executable":null}"#;
         assert_eq!(executable(library), None);
         assert_eq!(executable("   Compiling minim"), None);
     }

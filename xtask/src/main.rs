@@ -87,12 +87,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Quickstart { out } => quickstart::quickstart(out),
-        Verb::Run {
-            experiment,
-            out,
-            device,
-            features,
-        } => sweep::run(&experiment, out, &device, features.as_deref()),
+        Verb::Run { experiment, out, device, features } => sweep::run(&experiment, out, &device, features.as_deref()),
         Verb::Report { folder } => report::report(&folder),
         Verb::Fetch { model, list, out } => fetch::fetch(model.filter(|_| !list).as_deref(), out),
         Verb::Data { what } => data::write(what),

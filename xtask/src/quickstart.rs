@@ -57,11 +57,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/quickstart.toml");
         let experiment = Experiment::parse(PLAN, &root).expect("a valid experiment");
         assert_eq!(experiment.runs().len(), 2 * 4 * 3);
-        let mut kinds: Vec<&str> = experiment
-            .methods
-            .iter()
-            .map(|spec| spec.method.kind())
-            .collect();
+        let mut kinds: Vec<&str> = experiment.methods.iter().map(|spec| spec.method.kind()).collect();
         kinds.sort_unstable();
         assert_eq!(kinds, ["full", "head", "ia3", "lora"]);
         for task in &experiment.tasks {

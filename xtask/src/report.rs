@@ -20,10 +20,7 @@ pub(crate) fn report(folder: &Path) -> Result<()> {
 pub(crate) fn write(folder: &Path, mut options: Options) -> Result<()> {
     let records = Store::new(folder).read_all()?;
     let Some(first) = records.first() else {
-        let message = format!(
-            "{}: no run records (*.json) in this folder",
-            folder.display()
-        );
+        let message = format!("{}: no run records (*.json) in this folder", folder.display());
         return Err(InputError(message).into());
     };
     if options.title.is_empty() {
@@ -31,11 +28,7 @@ pub(crate) fn write(folder: &Path, mut options: Options) -> Result<()> {
     }
     println!("\n{}", Table::from_records(&records).to_text(width()));
     let written = minim_report::write(folder, &records, &options)?;
-    println!(
-        "Table:  {}\nReport: {}\n",
-        shown(&written.csv),
-        shown(&written.html)
-    );
+    println!("Table:  {}\nReport: {}\n", shown(&written.csv), shown(&written.html));
     Ok(())
 }
 

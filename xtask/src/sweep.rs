@@ -12,12 +12,7 @@ use crate::input::{InputError, unknown};
 use crate::{child, engine, report, workspace};
 
 /// `cargo xtask run`.
-pub(crate) fn run(
-    file: &Path,
-    out: Option<PathBuf>,
-    device: &str,
-    features: Option<&str>,
-) -> Result<()> {
+pub(crate) fn run(file: &Path, out: Option<PathBuf>, device: &str, features: Option<&str>) -> Result<()> {
     check_device(device)?;
     let experiment = Experiment::read(file)?;
     check_datasets(&experiment, file)?;
@@ -35,12 +30,7 @@ pub(crate) fn run(
 }
 
 /// Runs what has no finished record in `store` and returns the records of those runs that failed.
-pub(crate) fn sweep(
-    experiment: &Experiment,
-    store: &Store,
-    binary: &Path,
-    device: &str,
-) -> Result<Vec<Record>> {
+pub(crate) fn sweep(experiment: &Experiment, store: &Store, binary: &Path, device: &str) -> Result<Vec<Record>> {
     let runs = experiment.runs();
     let mut open = Vec::new();
     for (at, run) in runs.iter().enumerate() {
@@ -57,9 +47,8 @@ pub(crate) fn sweep(
         );
     }
     // Drawn on a terminal only; elsewhere the lines below are all there is.
-    let bar = ProgressBar::new(runs.len() as u64).with_style(ProgressStyle::with_template(
-        "{bar:24} {pos}/{len}  {elapsed_precise}  {msg}",
-    )?);
+    let bar = ProgressBar::new(runs.len() as u64)
+        .with_style(ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed_precise}  {msg}")?);
     bar.set_position((runs.len() - open.len()) as u64);
     bar.enable_steady_tick(Duration::from_secs(1));
     let mut failed = Vec::new();
@@ -83,13 +72,7 @@ pub(crate) fn conclude(failed: &[Record]) -> Result<()> {
     }
     let list: Vec<String> = failed
         .iter()
-        .map(|record| {
-            format!(
-                "\n  {}: {}",
-                record.run_id,
-                record.error.as_deref().unwrap_or("unknown")
-            )
-        })
+        .map(|record| format!("\n  {}: {}", record.run_id, record.error.as_deref().unwrap_or("unknown")))
         .collect();
     bail!("{} failed:{}", count(failed.len(), "run"), list.concat());
 }
@@ -101,36 +84,24 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 /// `[ 3/24] mortality  mini-128  lora-r8  s12  macro_f1 0.812  14.2 s`
 fn progress(number: usize, of: usize, run: &Run, record: &Record) -> String {
     let width = of.to_string().len();
-    let name = format!(
-        "{:<12} {:<12} {:<10} s{}",
-        run.task.name, run.model.name, run.method.name, run.seed
-    );
+    let name = format!("{:<12} {:<12} {:<10} s{}", run.task.name, run.model.name, run.method.name, run.seed);
     let metric = &run.task.select;
     let result = match (&record.error, record.scores.test.get(metric)) {
         (Some(error), _) => format!("failed: {error}"),
         (None, Some(score)) => format!("{metric} {score:.3}"),
         (None, None) => format!("{metric} undefined"),
     };
-    let seconds = record
-        .cost
-        .as_ref()
-        .map(|cost| format!("  {:.1} s", cost.total_s))
-        .unwrap_or_default();
+    let seconds = record.cost.as_ref().map(|cost| format!("  {:.1} s", cost.total_s)).unwrap_or_default();
     format!("[{number:>width$}/{of}] {name}  {result}{seconds}")
 }
 
 /// Whether minim could know the device; whether there is one is for minim to say.
 fn check_device(device: &str) -> Result<()> {
-    let cuda = device
-        .strip_prefix("cuda:")
-        .is_some_and(|index| index.parse::<u8>().is_ok());
+    let cuda = device.strip_prefix("cuda:").is_some_and(|index| index.parse::<u8>().is_ok());
     if matches!(device, "auto" | "cpu") || cuda {
         return Ok(());
     }
-    Err(InputError(format!(
-        "no device is called `{device}`; expected auto, cpu or cuda:N, as cuda:0"
-    ))
-    .into())
+    Err(InputError(format!("no device is called `{device}`; expected auto, cpu or cuda:N, as cuda:0")).into())
 }
 
 /// Readers are known before anything is built or trained.
@@ -139,12 +110,7 @@ fn check_datasets(experiment: &Experiment, file: &Path) -> Result<()> {
     for task in &experiment.tasks {
         if !known.contains(&task.dataset.as_str()) {
             let InputError(message) = unknown("dataset", &task.dataset, &known);
-            return Err(InputError(format!(
-                "{}: task `{}`: {message}",
-                file.display(),
-                task.name
-            ))
-            .into());
+            return Err(InputError(format!("{}: task `{}`: {message}", file.display(), task.name)).into());
         }
     }
     Ok(())
@@ -180,42 +146,27 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let binary = folder.path().join("minim");
         std::fs::write(&binary, MINIM).expect("written");
-        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755))
-            .expect("executable");
+        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).expect("executable");
         let experiment = Experiment::parse(PLAN, Path::new("one.toml")).expect("a plan");
         let runs = experiment.runs();
         let mut finished = Record::failed(runs[0].clone(), "", "2026-01-31T12:00:00Z");
         finished.status = Status::Finished;
         finished.error = None;
         let store = Store::new(folder.path().join("results"));
-        Store::new(store.folder().join("prepared"))
-            .write(&finished)
-            .expect("prepared");
+        Store::new(store.folder().join("prepared")).write(&finished).expect("prepared");
 
         let failed = sweep(&experiment, &store, &binary, "cpu").expect("a sweep");
-        let errors: Vec<_> = failed
-            .iter()
-            .map(|record| record.error.as_deref().expect("a reason"))
-            .collect();
+        let errors: Vec<_> = failed.iter().map(|record| record.error.as_deref().expect("a reason")).collect();
         assert_eq!(
             errors,
-            [
-                "p/config.json: not found",
-                "killed by signal 9; the usual reason is that memory ran out",
-            ]
+            ["p/config.json: not found", "killed by signal 9; the usual reason is that memory ran out",]
         );
         assert_eq!(store.read(&runs[0].id()).expect("readable"), Some(finished));
         assert_eq!(store.read_all().expect("readable").len(), 3);
         let plan = store.run_folder(&runs[2].id()).join("run.toml");
-        assert_eq!(
-            Experiment::read(&plan).expect("a plan").runs()[0].id(),
-            runs[2].id()
-        );
+        assert_eq!(Experiment::read(&plan).expect("a plan").runs()[0].id(), runs[2].id());
         let report = conclude(&failed).expect_err("two failed").to_string();
-        assert!(
-            report.starts_with("2 runs failed:\n  broken-full-t-s7-"),
-            "{report}"
-        );
+        assert!(report.starts_with("2 runs failed:\n  broken-full-t-s7-"), "{report}");
 
         sweep(&experiment, &store, &binary, "cpu").expect("a second sweep");
         let started = std::fs::read_to_string(store.folder().join("started.txt")).expect("a list");
@@ -227,13 +178,8 @@ mod tests {
         let file = Path::new("one.toml");
         let unknown = PLAN.replace("jsonl", "json");
         let experiment = Experiment::parse(&unknown, file).expect("a plan");
-        let error = check_datasets(&experiment, file)
-            .expect_err("no such reader")
-            .to_string();
-        assert!(
-            error.starts_with("one.toml: task `t`: no dataset is called `json`"),
-            "{error}"
-        );
+        let error = check_datasets(&experiment, file).expect_err("no such reader").to_string();
+        assert!(error.starts_with("one.toml: task `t`: no dataset is called `json`"), "{error}");
         assert!(error.ends_with("is `jsonl`"), "{error}");
         for device in ["gpu", "cuda", "cuda:", "cuda:x"] {
             assert!(check_device(device).is_err(), "{device}");

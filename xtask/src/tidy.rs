@@ -25,11 +25,7 @@ struct Finding {
 
 impl Finding {
     fn new(file: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Self { file: file.to_owned(), line, message: message.into() }
     }
 }
 
@@ -42,13 +38,7 @@ impl fmt::Display for Finding {
 /// `cargo xtask tidy`.
 pub(crate) fn tidy() -> Result<()> {
     let tree = Tree::of_repository(&workspace::root())?;
-    let scanners = [
-        graph::scan,
-        sources::scan,
-        tree::scan,
-        links::scan,
-        cards::scan,
-    ];
+    let scanners = [graph::scan, sources::scan, tree::scan, links::scan, cards::scan];
     let mut findings: Vec<Finding> = scanners.iter().flat_map(|scan| scan(&tree)).collect();
     findings.sort();
     for finding in &findings {

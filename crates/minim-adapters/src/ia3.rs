@@ -61,7 +61,12 @@ impl Ia3Config {
 }
 
 impl Ia3 {
-    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        weight: Tensor<2>,
+        bias: Option<Tensor<1>>,
+    ) -> Tensor<D> {
         let y = linear(scale(x, &self.input), weight, bias);
         scale(y, &self.output)
     }

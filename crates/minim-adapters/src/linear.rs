@@ -7,7 +7,8 @@ use crate::lora::lazy;
 
 /// A linear layer that applies the [`Adapter`] on its weight, if there is one: `y = x·W + b`.
 ///
-/// Named `Linear` on purpose: burn-store transposes PyTorch weights found under "Struct:Linear".
+/// Named `Linear` on purpose: [`crate::attach`] and the checkpoint loader know a layer whose weight PyTorch holds transposed by "Struct:Linear"
+/// in burn's traversal (as burn-store does).
 #[derive(Module, Debug)]
 pub struct Linear {
     /// `[in, out]`, the transpose of PyTorch's.

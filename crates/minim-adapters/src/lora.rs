@@ -86,7 +86,12 @@ pub fn lazy<const D: usize>(
 }
 
 impl Lora {
-    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        weight: Tensor<2>,
+        bias: Option<Tensor<1>>,
+    ) -> Tensor<D> {
         let base = linear(x.clone(), weight, bias);
         let a = self.a.val();
         // A frozen base may be held in fewer bits than the factors.

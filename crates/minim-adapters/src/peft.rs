@@ -187,7 +187,8 @@ pub fn save<M: Module>(
     let sorted: BTreeMap<String, serde_json::Value> = serde_json::to_value(config)
         .and_then(serde_json::from_value)
         .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
-    let text = serde_json::to_string_pretty(&sorted).map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
+    let text = serde_json::to_string_pretty(&sorted)
+        .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
     std::fs::write(&path, text + "\n").map_err(io(&path))?;
 
     save_trained(model, modules_to_save, names, folder)
@@ -279,14 +280,8 @@ pub fn load<M: Module>(
         })?;
         tensors.insert(name.to_string(), (view.shape().to_vec(), values));
     }
-    let mut fill = Fill {
-        modules_to_save,
-        names,
-        path: Vec::new(),
-        tensors,
-        missing: Vec::new(),
-        misshapen: Vec::new(),
-    };
+    let mut fill =
+        Fill { modules_to_save, names, path: Vec::new(), tensors, missing: Vec::new(), misshapen: Vec::new() };
     let model = model.map(&mut fill);
     let Fill { tensors, missing, misshapen, .. } = fill;
     let mut unused: Vec<_> = tensors.into_keys().collect();
@@ -309,7 +304,12 @@ fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
 }
 
 /// How a parameter stands in an adapter file: its key, whether PyTorch holds it transposed, and its shape there.
-fn entry(path: &str, names: impl Fn(&str) -> String, modules_to_save: &[String], shape: &[usize]) -> Option<(String, Layout)> {
+fn entry(
+    path: &str,
+    names: impl Fn(&str) -> String,
+    modules_to_save: &[String],
+    shape: &[usize],
+) -> Option<(String, Layout)> {
     if let Some((layer, factor)) = path.split_once(".weight.adapter.") {
         let module = names(&format!("{layer}.weight"));
         let module = module.strip_suffix(".weight").unwrap_or(&module);
@@ -353,9 +353,10 @@ impl Layout {
     /// Reorders row-major values of a matrix with `shape` for its transpose; other layouts keep their order.
     fn reorder(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
         match (self, shape) {
-            (Layout::Transposed, [rows, columns]) => {
-                (0..*columns).flat_map(|c| (0..*rows).map(move |r| (r, c))).map(|(r, c)| values[r * columns + c]).collect()
-            }
+            (Layout::Transposed, [rows, columns]) => (0..*columns)
+                .flat_map(|c| (0..*rows).map(move |r| (r, c)))
+                .map(|(r, c)| values[r * columns + c])
+                .collect(),
             _ => values,
         }
     }
@@ -379,7 +380,9 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
-        let Some((key, layout)) = entry(&self.path.join("."), &self.names, self.modules_to_save, &shape) else { return };
+        let Some((key, layout)) = entry(&self.path.join("."), &self.names, self.modules_to_save, &shape) else {
+            return;
+        };
         let values = param.val().into_data().iter::<f32>().collect();
         self.tensors.insert(key, (layout.file_shape(&shape), layout.reorder(values, &shape)));
     }

@@ -34,7 +34,11 @@ impl Targets {
     /// # Errors
     /// [`Error::Setting`] if there is no name, or the pattern is no regular expression.
     pub fn matcher(&self) -> Result<impl Fn(&str) -> bool, Error> {
-        let wrong = |found: String| Error::Setting { setting: "targets", found, expected: "module names or a regular expression" };
+        let wrong = |found: String| Error::Setting {
+            setting: "targets",
+            found,
+            expected: "module names or a regular expression",
+        };
         let (names, pattern) = match self {
             Targets::Names(names) if names.is_empty() || names.iter().any(String::is_empty) => {
                 return Err(wrong(format!("{names:?}")));

@@ -25,15 +25,7 @@ mod tests {
     use super::*;
 
     fn check(tag: &str) -> Result<(), String> {
-        check_tag(
-            Origin {
-                path: Path::new("x"),
-                stem: "x",
-            },
-            3,
-            tag,
-        )
-        .map_err(|error| error.to_string())
+        check_tag(Origin { path: Path::new("x"), stem: "x" }, 3, tag).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -45,10 +37,7 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused_and_words_not_shown() {
-        assert_eq!(
-            check("fever").unwrap_err(),
-            "x:3: a tag that is no BIO tag; expected O, B-<type> or I-<type>"
-        );
+        assert_eq!(check("fever").unwrap_err(), "x:3: a tag that is no BIO tag; expected O, B-<type> or I-<type>");
         for tag in ["", "o", "b-x", "S-x", "B", "B-", "I-", "B-a b"] {
             assert!(check(tag).is_err(), "{tag}");
         }

@@ -10,28 +10,13 @@ use crate::error::{Error, shown};
 use crate::source::read_text;
 
 const CARDS: [(&str, &str); 7] = [
-    (
-        "ncbi-disease",
-        include_str!("../../../datasets/ncbi-disease.toml"),
-    ),
+    ("ncbi-disease", include_str!("../../../datasets/ncbi-disease.toml")),
     ("negex", include_str!("../../../datasets/negex.toml")),
     ("ddi-2013", include_str!("../../../datasets/ddi-2013.toml")),
-    (
-        "prepared-mortality",
-        include_str!("../../../datasets/prepared-mortality.toml"),
-    ),
-    (
-        "prepared-los",
-        include_str!("../../../datasets/prepared-los.toml"),
-    ),
-    (
-        "prepared-conll",
-        include_str!("../../../datasets/prepared-conll.toml"),
-    ),
-    (
-        "prepared-relations",
-        include_str!("../../../datasets/prepared-relations.toml"),
-    ),
+    ("prepared-mortality", include_str!("../../../datasets/prepared-mortality.toml")),
+    ("prepared-los", include_str!("../../../datasets/prepared-los.toml")),
+    ("prepared-conll", include_str!("../../../datasets/prepared-conll.toml")),
+    ("prepared-relations", include_str!("../../../datasets/prepared-relations.toml")),
 ];
 
 /// What a card says of its dataset.
@@ -87,14 +72,8 @@ pub fn card_names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// No card has it.
 pub fn card(name: &str) -> Result<Card, Error> {
-    let unknown = || Error::UnknownCard {
-        name: shown(name),
-        known: card_names().collect::<Vec<_>>().join(", "),
-    };
-    let (_, text) = CARDS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .ok_or_else(unknown)?;
+    let unknown = || Error::UnknownCard { name: shown(name), known: card_names().collect::<Vec<_>>().join(", ") };
+    let (_, text) = CARDS.iter().find(|(known, _)| *known == name).ok_or_else(unknown)?;
     Ok(toml::from_str(text).expect("the cards are embedded, and a test parses every one"))
 }
 
@@ -110,19 +89,11 @@ pub fn card_in(root: &Path) -> Result<Option<Card>, Error> {
     const EXPECTED: &str = "a dataset card with the keys of the shipped ones";
     let text = read_text(&path, EXPECTED)?;
     toml::from_str(&text).map(Some).map_err(|error| {
-        let before = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .unwrap_or_default();
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         Error::Malformed {
             line: 1 + before.matches('\n').count(),
             path,
-            problem: error
-                .message()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            problem: error.message().lines().next().unwrap_or_default().to_owned(),
             expected: EXPECTED.to_owned(),
         }
     })
@@ -139,22 +110,12 @@ mod tests {
         for name in card_names() {
             let card = card(name).unwrap();
             assert_eq!(card.name, name);
-            assert!(
-                names().any(|reader| reader == card.reader),
-                "{name}: reader {}",
-                card.reader
-            );
+            assert!(names().any(|reader| reader == card.reader), "{name}: reader {}", card.reader);
             assert!(kinds.contains(&card.task), "{name}: task {}", card.task);
             assert!(!card.flaws.is_empty() && !card.synthetic, "{name}");
             let texts = [card.source, card.licence, card.how_to_get, card.splits];
             assert!(texts.iter().all(|text| text.len() > 10), "{name}");
-            assert!(
-                card.expected
-                    .labels
-                    .keys()
-                    .all(|label| card.labels.contains(label)),
-                "{name}"
-            );
+            assert!(card.expected.labels.keys().all(|label| card.labels.contains(label)), "{name}");
         }
     }
 
@@ -175,25 +136,14 @@ mod tests {
         assert_eq!(card_in(folder.path()).unwrap(), None);
         let path = folder.path().join("card.toml");
         fs::write(&path, CARDS[0].1).unwrap();
-        assert_eq!(
-            card_in(folder.path()).unwrap(),
-            Some(card(CARDS[0].0).unwrap())
-        );
+        assert_eq!(card_in(folder.path()).unwrap(), Some(card(CARDS[0].0).unwrap()));
         fs::write(&path, CARDS[0].1.replace("licence", "license")).unwrap();
         let error = card_in(folder.path()).unwrap_err().to_string();
-        assert!(
-            error.contains("card.toml:5: unknown field `license`"),
-            "{error}"
-        );
+        assert!(error.contains("card.toml:5: unknown field `license`"), "{error}");
     }
 
     #[test]
     fn an_unknown_card_names_the_known() {
-        assert!(
-            card("mimic")
-                .unwrap_err()
-                .to_string()
-                .contains("known: ncbi-disease, negex")
-        );
+        assert!(card("mimic").unwrap_err().to_string().contains("known: ncbi-disease, negex"));
     }
 }

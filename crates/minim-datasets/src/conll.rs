@@ -11,10 +11,8 @@ use crate::format::{Format, Origin};
 use crate::record::{Labelling, Name, Record};
 
 /// The format.
-pub(crate) const FORMAT: Format<Tagged> = Format {
-    expected: "lines of a word and its tag, with a blank line between sentences",
-    parse,
-};
+pub(crate) const FORMAT: Format<Tagged> =
+    Format { expected: "lines of a word and its tag, with a blank line between sentences", parse };
 
 const EXPECTED: &str = "a word and its tag, apart by one tab or by spaces";
 const DOCUMENT_START: &str = "-DOCSTART-";
@@ -24,24 +22,10 @@ const DOCUMENT_START: &str = "-DOCSTART-";
 ///
 /// # Errors
 /// A line that has not two columns, or a tag that is not `O`, `B-<type>` or `I-<type>`.
-fn parse(
-    origin: Origin<'_>,
-    text: &str,
-    labelling: Labelling,
-) -> Result<Vec<Record<Tagged>>, Error> {
-    let mut reader = Reader {
-        stem: origin.stem,
-        document: None,
-        documents: 0,
-        sentences: 0,
-        open: Vec::new(),
-        records: Vec::new(),
-    };
-    for (line, content) in text
-        .lines()
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
-    {
+fn parse(origin: Origin<'_>, text: &str, labelling: Labelling) -> Result<Vec<Record<Tagged>>, Error> {
+    let mut reader =
+        Reader { stem: origin.stem, document: None, documents: 0, sentences: 0, open: Vec::new(), records: Vec::new() };
+    for (line, content) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
         let columns = columns(content);
         if content.trim().is_empty() {
             reader.end_sentence();
@@ -66,9 +50,7 @@ fn columns(line: &str) -> Vec<&str> {
     if line.contains('\t') {
         line.split('\t').collect()
     } else {
-        line.split(' ')
-            .filter(|column| !column.is_empty())
-            .collect()
+        line.split(' ').filter(|column| !column.is_empty()).collect()
     }
 }
 
@@ -119,11 +101,7 @@ impl Reader<'_> {
             names.push(Name { line, text: tag });
         }
         let tags = vec![0; words.len()];
-        self.records.push(Record {
-            line,
-            names,
-            example: Tagged { id, words, tags },
-        });
+        self.records.push(Record { line, names, example: Tagged { id, words, tags } });
     }
 
     fn finish(self, labelling: Labelling) -> Vec<Record<Tagged>> {
@@ -142,27 +120,15 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Record<Tagged>>, String> {
-        let origin = Origin {
-            path: Path::new("x.conll"),
-            stem: "train",
-        };
+        let origin = Origin { path: Path::new("x.conll"), stem: "train" };
         parse(origin, text, Labelling::Required).map_err(|error| error.to_string())
     }
 
     fn summary(text: &str) -> Vec<(String, String, String)> {
-        let tags = |record: &Record<Tagged>| {
-            record
-                .names
-                .iter()
-                .map(|name| name.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" ")
-        };
+        let tags =
+            |record: &Record<Tagged>| record.names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(" ");
         let records = read(text).unwrap();
-        records
-            .iter()
-            .map(|r| (r.example.id.clone(), r.example.words.join(" "), tags(r)))
-            .collect()
+        records.iter().map(|r| (r.example.id.clone(), r.example.words.join(" "), tags(r))).collect()
     }
 
     fn sentence(id: &str, words: &str, tags: &str) -> (String, String, String) {
@@ -171,10 +137,7 @@ mod tests {
 
     #[test]
     fn the_last_sentence_needs_no_blank_line() {
-        let expected = [
-            sentence("train-1", "No fever", "O B-x"),
-            sentence("train-2", "Well .", "O O"),
-        ];
+        let expected = [sentence("train-1", "No fever", "O B-x"), sentence("train-2", "Well .", "O O")];
         for text in [
             "No\tO\nfever\tB-x\n\nWell\tO\n.\tO",
             "No O\r\nfever  B-x\r\n\r\n\r\nWell O\r\n. O\r\n",
@@ -188,16 +151,7 @@ mod tests {
     fn document_starts_name_the_document() {
         let text = "a O\n\n-DOCSTART- -X- -X- O\n\nb O\n\nc O\n-DOCSTART- record-13\nd O\n\n-DOCSTART-\ne O\n";
         let ids: Vec<_> = summary(text).into_iter().map(|(id, ..)| id).collect();
-        assert_eq!(
-            ids,
-            [
-                "train-1",
-                "train-doc-1#1",
-                "train-doc-1#2",
-                "record-13#1",
-                "train-doc-3#1"
-            ]
-        );
+        assert_eq!(ids, ["train-1", "train-doc-1#1", "train-doc-1#2", "record-13#1", "train-doc-3#1"]);
     }
 
     #[test]
@@ -215,38 +169,22 @@ mod tests {
             ("fever\t\n", "x.conll:1: filled columns: 1"),
         ] {
             let error = read(text).unwrap_err();
-            assert!(
-                error.starts_with(problem) && !error.contains("fever") && error.contains(EXPECTED),
-                "{error}"
-            );
+            assert!(error.starts_with(problem) && !error.contains("fever") && error.contains(EXPECTED), "{error}");
         }
     }
 
     #[test]
     fn what_is_no_tag_is_refused_unseen() {
         let error = read("O fever\n").unwrap_err();
-        assert!(
-            error.starts_with("x.conll:1: a tag that is no BIO tag") && !error.contains("fever"),
-            "{error}"
-        );
+        assert!(error.starts_with("x.conll:1: a tag that is no BIO tag") && !error.contains("fever"), "{error}");
     }
 
     #[test]
     fn without_labels_one_column_is_enough() {
-        let origin = Origin {
-            path: Path::new("x.conll"),
-            stem: "input",
-        };
+        let origin = Origin { path: Path::new("x.conll"), stem: "input" };
         let records = parse(origin, "No\nfever\tB-y\n", Labelling::Ignored).unwrap();
         let words = vec!["No".into(), "fever".into()];
-        assert_eq!(
-            records[0].example,
-            Tagged {
-                id: "input-1".into(),
-                words,
-                tags: vec![0, 0]
-            }
-        );
+        assert_eq!(records[0].example, Tagged { id: "input-1".into(), words, tags: vec![0, 0] });
         assert!(records[0].names.is_empty());
     }
 }

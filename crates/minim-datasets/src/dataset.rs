@@ -42,11 +42,7 @@ pub struct Splits<E> {
 impl<E> Splits<E> {
     /// The number of examples in each split.
     pub fn sizes(&self) -> Sizes {
-        Sizes {
-            train: self.train.len(),
-            validation: self.validation.len(),
-            test: self.test.len(),
-        }
+        Sizes { train: self.train.len(), validation: self.validation.len(), test: self.test.len() }
     }
 }
 

@@ -41,51 +41,27 @@ impl Corpus for Ddi2013 {
 
     fn read(&self, root: &Path) -> Result<Splits<Related>, Error> {
         let archive = root.join("train.zip");
-        let texts = if archive.is_file() {
-            unpack(&archive)?
-        } else {
-            texts_below(root)?
-        };
+        let texts = if archive.is_file() { unpack(&archive)? } else { texts_below(root)? };
         if texts.is_empty() {
-            return Err(Error::Empty {
-                path: root.to_owned(),
-                expected: EXPECTED.to_owned(),
-            });
+            return Err(Error::Empty { path: root.to_owned(), expected: EXPECTED.to_owned() });
         }
         let files = texts.into_iter().map(|(path, text)| {
-            let records = parse(
-                Origin {
-                    path: &path,
-                    stem: "ddi",
-                },
-                &text,
-            )?;
+            let records = parse(Origin { path: &path, stem: "ddi" }, &text)?;
             Ok(File { path, records })
         });
-        assemble_by_document(
-            "ddi-2013",
-            LabelSet::fixed(&LABELS),
-            files.collect::<Result<_, _>>()?,
-            root,
-        )
+        assemble_by_document("ddi-2013", LabelSet::fixed(&LABELS), files.collect::<Result<_, _>>()?, root)
     }
 }
 
 /// The text of every XML file below a folder, by path.
 fn texts_below(root: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
     if !root.is_dir() {
-        return Err(Error::Missing {
-            path: root.to_owned(),
-            expected: format!("a folder with {EXPECTED}"),
-        });
+        return Err(Error::Missing { path: root.to_owned(), expected: format!("a folder with {EXPECTED}") });
     }
     let mut folders = vec![root.to_owned()];
     let mut paths = Vec::new();
     while let Some(folder) = folders.pop() {
-        let unreadable = |source| Error::Io {
-            path: folder.clone(),
-            source,
-        };
+        let unreadable = |source| Error::Io { path: folder.clone(), source };
         for entry in fs::read_dir(&folder).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let path = entry.path();
@@ -98,10 +74,7 @@ fn texts_below(root: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
         }
     }
     paths.sort();
-    paths
-        .into_iter()
-        .map(|path| read_text(&path, EXPECTED).map(|text| (path, text)))
-        .collect()
+    paths.into_iter().map(|path| read_text(&path, EXPECTED).map(|text| (path, text))).collect()
 }
 
 /// The pairs of one document, with ids `<document>#<sentence and pair>`.
@@ -110,10 +83,7 @@ fn texts_below(root: &Path) -> Result<Vec<(PathBuf, String)>, Error> {
 /// XML that does not parse, an attribute that is missing, an offset outside its sentence, or a pair of an unknown mention.
 fn parse(origin: Origin<'_>, text: &str) -> Result<Vec<Record<Related>>, Error> {
     let tree = xml::parse(origin, text)?;
-    let reader = Reader {
-        origin,
-        tree: &tree,
-    };
+    let reader = Reader { origin, tree: &tree };
     let root = tree.root_element();
     if !root.has_tag_name("document") {
         return Err(reader.malformed(root, "another root element", "a document"));
@@ -127,8 +97,7 @@ fn parse(origin: Origin<'_>, text: &str) -> Result<Vec<Record<Related>>, Error> 
 }
 
 fn children<'a>(node: Node<'a, 'a>, name: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
-    node.children()
-        .filter(move |child| child.has_tag_name(name))
+    node.children().filter(move |child| child.has_tag_name(name))
 }
 
 struct Reader<'a> {
@@ -148,11 +117,7 @@ impl<'a> Reader<'a> {
         for entity in children(sentence, "entity") {
             let id = self.attribute(entity, "id")?;
             if mentions.insert(id, self.mention(text, entity)?).is_some() {
-                return Err(self.malformed(
-                    entity,
-                    format!("entity {} again", shown(id)),
-                    "ids that differ",
-                ));
+                return Err(self.malformed(entity, format!("entity {} again", shown(id)), "ids that differ"));
             }
         }
         // Counting lines is slow: pairs take their sentence's.
@@ -161,19 +126,12 @@ impl<'a> Reader<'a> {
             let end = |name| -> Result<Mention, Error> {
                 let id = self.attribute(pair, name)?;
                 mentions.get(id).cloned().ok_or_else(|| {
-                    self.malformed(
-                        pair,
-                        format!("pair of entity {}", shown(id)),
-                        "an entity of the same sentence",
-                    )
+                    self.malformed(pair, format!("pair of entity {}", shown(id)), "an entity of the same sentence")
                 })
             };
             let (head, tail) = (end("e1")?, end("e2")?);
             let id = self.attribute(pair, "id")?;
-            let within = id
-                .strip_prefix(document)
-                .and_then(|rest| rest.strip_prefix('.'))
-                .unwrap_or(id);
+            let within = id.strip_prefix(document).and_then(|rest| rest.strip_prefix('.')).unwrap_or(id);
             let example = Related {
                 id: format!("{document}#{within}"),
                 text: text.to_owned(),
@@ -181,15 +139,8 @@ impl<'a> Reader<'a> {
                 tail: Some(tail),
                 label: 0,
             };
-            let names = vec![Name {
-                line,
-                text: self.label(pair)?.to_owned(),
-            }];
-            records.push(Record {
-                line,
-                names,
-                example,
-            });
+            let names = vec![Name { line, text: self.label(pair)?.to_owned() }];
+            records.push(Record { line, names, example });
         }
         Ok(())
     }
@@ -205,24 +156,15 @@ impl<'a> Reader<'a> {
     /// The first part of an entity: `a-b`, both characters included, before any `;`.
     fn mention(&self, text: &str, entity: Node<'a, 'a>) -> Result<Mention, Error> {
         let kind = self.attribute(entity, "type")?;
-        let first = self
-            .attribute(entity, "charOffset")?
-            .split(';')
-            .next()
-            .unwrap_or_default();
+        let first = self.attribute(entity, "charOffset")?.split(';').next().unwrap_or_default();
         let offsets = first.split_once('-').and_then(|(start, last)| {
-            let (start, last): (usize, usize) =
-                (start.trim().parse().ok()?, last.trim().parse().ok()?);
+            let (start, last): (usize, usize) = (start.trim().parse().ok()?, last.trim().parse().ok()?);
             mention(text, start, last.checked_add(1)?, kind)
         });
         offsets.ok_or_else(|| {
             let id = entity.attribute("id").unwrap_or_default();
             let problem = format!("charOffset of entity {}", shown(id));
-            self.malformed(
-                entity,
-                problem,
-                format!("<first>-<last> within {} characters", text.chars().count()),
-            )
+            self.malformed(entity, problem, format!("<first>-<last> within {} characters", text.chars().count()))
         })
     }
 
@@ -233,12 +175,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn malformed(
-        &self,
-        node: Node<'_, '_>,
-        problem: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> Error {
+    fn malformed(&self, node: Node<'_, '_>, problem: impl Into<String>, expected: impl Into<String>) -> Error {
         self.origin.malformed(self.line(node), problem, expected)
     }
 
@@ -252,17 +189,9 @@ mod tests {
     use super::*;
 
     fn read(sentences: &str) -> Result<Vec<Record<Related>>, String> {
-        let text = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<document id=\"D.d1\">\n{sentences}\n</document>\n"
-        );
-        parse(
-            Origin {
-                path: Path::new("x.xml"),
-                stem: "ddi",
-            },
-            &text,
-        )
-        .map_err(|error| error.to_string())
+        let text =
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<document id=\"D.d1\">\n{sentences}\n</document>\n");
+        parse(Origin { path: Path::new("x.xml"), stem: "ddi" }, &text).map_err(|error| error.to_string())
     }
 
     fn sentence(offsets: [&str; 2], pair: &str) -> String {
@@ -314,54 +243,21 @@ mod tests {
                 sentence(["0-18", "3-4"], "ddi=\"false\""),
                 "x.xml:4: charOffset of entity `e0`; expected <first>-<last> within 18",
             ),
-            (
-                sentence(["2-1", "3-4"], "ddi=\"false\""),
-                "x.xml:4: charOffset of entity `e0`",
-            ),
-            (
-                sentence(["0-1", "pirin"], "ddi=\"false\""),
-                "x.xml:5: charOffset of entity `e1`",
-            ),
-            (
-                sentence(["0-1", "0-18446744073709551615"], "ddi=\"false\""),
-                "x.xml:5: charOffset of entity `e1`",
-            ),
-            (
-                sentence(good, "ddi=\"pirin\""),
-                "x.xml:6: pair with another value of ddi",
-            ),
+            (sentence(["2-1", "3-4"], "ddi=\"false\""), "x.xml:4: charOffset of entity `e0`"),
+            (sentence(["0-1", "pirin"], "ddi=\"false\""), "x.xml:5: charOffset of entity `e1`"),
+            (sentence(["0-1", "0-18446744073709551615"], "ddi=\"false\""), "x.xml:5: charOffset of entity `e1`"),
+            (sentence(good, "ddi=\"pirin\""), "x.xml:6: pair with another value of ddi"),
             (sentence(good, ""), "x.xml:6: pair without ddi"),
-            (
-                sentence(good, "ddi=\"false\"").replace("e1=\"e0\"", "e1=\"e7\""),
-                "x.xml:6: pair of entity `e7`",
-            ),
-            (
-                sentence(good, "ddi=\"false\"").replace("id=\"e1\"", "id=\"e0\""),
-                "x.xml:5: entity `e0` again",
-            ),
-            (
-                sentence(good, "ddi=\"false\"").replace("type=\"drug\"", ""),
-                "x.xml:4: entity without type",
-            ),
-            (
-                sentence(good, "ddi=\"false\"").replace("&amp;", "&pirin;"),
-                "x.xml:3: not well-formed at column",
-            ),
-            (
-                "<sentence>".to_owned(),
-                "x.xml:4: not well-formed at column",
-            ),
-            (
-                "<sentence id=\"s\"/>".to_owned(),
-                "x.xml:3: sentence without text",
-            ),
+            (sentence(good, "ddi=\"false\"").replace("e1=\"e0\"", "e1=\"e7\""), "x.xml:6: pair of entity `e7`"),
+            (sentence(good, "ddi=\"false\"").replace("id=\"e1\"", "id=\"e0\""), "x.xml:5: entity `e0` again"),
+            (sentence(good, "ddi=\"false\"").replace("type=\"drug\"", ""), "x.xml:4: entity without type"),
+            (sentence(good, "ddi=\"false\"").replace("&amp;", "&pirin;"), "x.xml:3: not well-formed at column"),
+            ("<sentence>".to_owned(), "x.xml:4: not well-formed at column"),
+            ("<sentence id=\"s\"/>".to_owned(), "x.xml:3: sentence without text"),
         ];
         for (text, problem) in cases {
             let error = read(&text).unwrap_err();
-            assert!(
-                error.starts_with(problem) && !error.contains("pirin"),
-                "{error}\n{problem}"
-            );
+            assert!(error.starts_with(problem) && !error.contains("pirin"), "{error}\n{problem}");
         }
     }
 }

@@ -24,13 +24,7 @@ pub(crate) struct Row {
 /// # Errors
 /// A quote out of place.
 pub(crate) fn rows(origin: Origin<'_>, text: &str, delimiter: char) -> Result<Vec<Row>, Error> {
-    let mut cursor = Cursor {
-        origin,
-        text,
-        delimiter,
-        line: 1,
-        chars: text.char_indices().peekable(),
-    };
+    let mut cursor = Cursor { origin, text, delimiter, line: 1, chars: text.char_indices().peekable() };
     let mut rows = Vec::new();
     while cursor.chars.peek().is_some() {
         let line = cursor.line;
@@ -55,11 +49,7 @@ impl Cursor<'_> {
         let mut fields = Vec::new();
         loop {
             let quoted = self.chars.next_if(|&(_, c)| c == '"').is_some();
-            fields.push(if quoted {
-                self.quoted()?
-            } else {
-                self.plain()?
-            });
+            fields.push(if quoted { self.quoted()? } else { self.plain()? });
             match self.chars.next() {
                 Some((_, c)) if c == self.delimiter => {}
                 Some((at, _)) => {
@@ -79,10 +69,7 @@ impl Cursor<'_> {
         let start = self.at();
         while let Some(&(at, c)) = self.chars.peek() {
             if c == '"' {
-                return Err(self.malformed(
-                    self.line,
-                    "a quote inside a field that does not begin with one",
-                ));
+                return Err(self.malformed(self.line, "a quote inside a field that does not begin with one"));
             }
             if self.ends_field(at, c) {
                 break;
@@ -108,10 +95,7 @@ impl Cursor<'_> {
                             start = second;
                         }
                         Some((next, c)) if !self.ends_field(next, c) => {
-                            return Err(self.malformed(
-                                begun,
-                                "a quoted field goes on after its closing quote",
-                            ));
+                            return Err(self.malformed(begun, "a quoted field goes on after its closing quote"));
                         }
                         _ => return Ok(field),
                     }
@@ -146,14 +130,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Row>, Error> {
-        rows(
-            Origin {
-                path: Path::new("x.csv"),
-                stem: "x",
-            },
-            text,
-            ',',
-        )
+        rows(Origin { path: Path::new("x.csv"), stem: "x" }, text, ',')
     }
 
     fn fields(text: &str) -> Vec<(usize, Vec<String>)> {
@@ -170,12 +147,7 @@ mod tests {
         let text = "id,text\r\n1,\"a, \"\"b\"\"\r\nc\"\n\n2,\"\"\n3,\"\"\"\"";
         assert_eq!(
             fields(text),
-            [
-                row(1, &["id", "text"]),
-                row(2, &["1", "a, \"b\"\r\nc"]),
-                row(5, &["2", ""]),
-                row(6, &["3", "\""])
-            ]
+            [row(1, &["id", "text"]), row(2, &["1", "a, \"b\"\r\nc"]), row(5, &["2", ""]), row(6, &["3", "\""])]
         );
     }
 
@@ -202,10 +174,7 @@ mod tests {
             ("\"\"\"", 1, "never closed"),
         ] {
             let error = read(text).unwrap_err().to_string();
-            assert!(
-                error.starts_with(&format!("x.csv:{line}: ")) && error.contains(problem),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("x.csv:{line}: ")) && error.contains(problem), "{error}");
         }
     }
 }

@@ -29,10 +29,7 @@ impl Split {
 /// The split of a document; `corpus` keeps two corpora that number their documents alike from sharing a draw.
 pub(crate) fn split_of(corpus: &str, document: &str) -> Split {
     let digest = Sha256::digest(format!("{corpus}:{document}"));
-    let number = digest
-        .iter()
-        .take(8)
-        .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let number = digest.iter().take(8).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
     match number % 100 {
         0..70 => Split::Train,
         70..80 => Split::Validation,
@@ -61,9 +58,7 @@ mod tests {
             "validation",
             "train",
         ];
-        let found: Vec<_> = (0..12)
-            .map(|n| split_of("ddi-2013", &format!("DDI-DrugBank.d{n}")).name())
-            .collect();
+        let found: Vec<_> = (0..12).map(|n| split_of("ddi-2013", &format!("DDI-DrugBank.d{n}")).name()).collect();
         assert_eq!(found, expected);
     }
 

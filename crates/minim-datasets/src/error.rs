@@ -156,32 +156,28 @@ pub enum Error {
 
 /// A label, id or document name as an error may show it: itself if it looks like a name, else its length.
 pub(crate) fn shown(name: &str) -> String {
-    let looks_like_a_name = !name.is_empty()
-        && name.chars().count() <= 40
-        && name
-            .chars()
-            .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '`'));
-    if looks_like_a_name {
-        format!("`{name}`")
-    } else {
-        format!("(not shown: {} characters)", name.chars().count())
-    }
+    if looks_like_a_name(name) { format!("`{name}`") } else { not_shown(name) }
 }
 
-/// The names of a label set as an error lists them.
+/// The names of a label set as an error lists them: a column taken for labels may hold texts.
 pub(crate) fn listed(labels: &LabelSet) -> String {
     const MOST: usize = 50;
     let names = labels.names();
-    let mut list = names
-        .iter()
-        .take(MOST)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let safe = |name: &String| if looks_like_a_name(name) { name.clone() } else { not_shown(name) };
+    let mut list = names.iter().take(MOST).map(safe).collect::<Vec<_>>().join(", ");
     if names.len() > MOST {
         list.push_str(&format!(" and {} more", names.len() - MOST));
     }
     list
+}
+
+fn looks_like_a_name(name: &str) -> bool {
+    let graphic = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '`');
+    !name.is_empty() && name.chars().count() <= 40 && name.chars().all(graphic)
+}
+
+fn not_shown(name: &str) -> String {
+    format!("(not shown: {} characters)", name.chars().count())
 }
 
 #[cfg(test)]

@@ -100,11 +100,7 @@ pub(crate) fn mention(text: &str, start: usize, end: usize, kind: &str) -> Optio
         boundaries.chain([text.len()]).nth(at)
     };
     let (start, end) = (start < end).then_some((byte(start)?, byte(end)?))?;
-    Some(Mention {
-        start,
-        end,
-        kind: kind.to_owned(),
-    })
+    Some(Mention { start, end, kind: kind.to_owned() })
 }
 
 #[cfg(test)]

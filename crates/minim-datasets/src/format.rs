@@ -19,18 +19,8 @@ pub(crate) struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    pub(crate) fn malformed(
-        &self,
-        line: usize,
-        problem: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> Error {
-        Error::Malformed {
-            path: self.path.to_owned(),
-            line,
-            problem: problem.into(),
-            expected: expected.into(),
-        }
+    pub(crate) fn malformed(&self, line: usize, problem: impl Into<String>, expected: impl Into<String>) -> Error {
+        Error::Malformed { path: self.path.to_owned(), line, problem: problem.into(), expected: expected.into() }
     }
 }
 
@@ -52,15 +42,9 @@ impl<E: Example> Format<E> {
         let text = read_text(origin.path, self.expected)?;
         let records = (self.parse)(origin, &text, labelling)?;
         if records.is_empty() {
-            return Err(Error::Empty {
-                path: origin.path.to_owned(),
-                expected: self.expected.to_owned(),
-            });
+            return Err(Error::Empty { path: origin.path.to_owned(), expected: self.expected.to_owned() });
         }
-        Ok(File {
-            path: origin.path.to_owned(),
-            records,
-        })
+        Ok(File { path: origin.path.to_owned(), records })
     }
 
     /// Reads a corpus of three files; without a label set, that of the training file is taken.
@@ -72,19 +56,9 @@ impl<E: Example> Format<E> {
     ) -> Result<Splits<E>, Error> {
         let paths = files.find(root)?;
         let read = |split: Split| {
-            let origin = Origin {
-                path: &paths[split as usize],
-                stem: split.name(),
-            };
+            let origin = Origin { path: &paths[split as usize], stem: split.name() };
             self.read(origin, Labelling::Required)
         };
-        assemble(
-            labels,
-            [
-                read(Split::Train)?,
-                read(Split::Validation)?,
-                read(Split::Test)?,
-            ],
-        )
+        assemble(labels, [read(Split::Train)?, read(Split::Validation)?, read(Split::Test)?])
     }
 }

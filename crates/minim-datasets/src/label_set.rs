@@ -43,11 +43,7 @@ impl LabelSet {
 
     /// The names seen in a training file, sorted: by value where every name is a whole number, else by code point.
     pub(crate) fn sorted<'a>(seen: impl Iterator<Item = &'a str>) -> Result<Self, Error> {
-        let mut names: Vec<String> = seen
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let mut names: Vec<String> = seen.collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect();
         if names.iter().all(|name| name.parse::<i64>().is_ok()) {
             names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
         }
@@ -65,10 +61,7 @@ impl LabelSet {
     }
 
     /// The number of labels, at least 1.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a set without a label cannot be made"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a set without a label cannot be made")]
     pub fn len(&self) -> usize {
         self.0.len()
     }

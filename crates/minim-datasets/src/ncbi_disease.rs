@@ -17,11 +17,7 @@ use crate::source::SplitFiles;
 /// Its tags.
 pub(crate) const LABELS: [&str; 3] = ["O", "B-Disease", "I-Disease"];
 
-const FILES: SplitFiles = SplitFiles {
-    train: &["train.tsv"],
-    validation: &["devel.tsv"],
-    test: &["test.tsv"],
-};
+const FILES: SplitFiles = SplitFiles { train: &["train.tsv"], validation: &["devel.tsv"], test: &["test.tsv"] };
 
 /// The reader of `ncbi-disease`.
 #[derive(Debug, Clone, Copy)]

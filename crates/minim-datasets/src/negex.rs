@@ -35,13 +35,7 @@ impl Corpus for Negex {
 
     fn read(&self, root: &Path) -> Result<Splits<Labelled>, Error> {
         let path = root.join("annotations.tsv");
-        let file = FORMAT.read(
-            Origin {
-                path: &path,
-                stem: "negex",
-            },
-            Labelling::Required,
-        )?;
+        let file = FORMAT.read(Origin { path: &path, stem: "negex" }, Labelling::Required)?;
         assemble_by_document("negex", LabelSet::fixed(&LABELS), vec![file], &path)
     }
 }
@@ -54,8 +48,7 @@ fn parse(origin: Origin<'_>, text: &str, _: Labelling) -> Result<Vec<Record<Labe
     let mut rows = rows(origin, text, '\t')?.into_iter();
     match rows.next() {
         None => return Ok(Vec::new()),
-        Some(Row { fields, .. }) if fields == ["Report No.", "Concept", "Sentence", "Negation"] => {
-        }
+        Some(Row { fields, .. }) if fields == ["Report No.", "Concept", "Sentence", "Negation"] => {}
         Some(Row { line, .. }) => {
             return Err(origin.malformed(line, "another header", FORMAT.expected));
         }
@@ -65,10 +58,7 @@ fn parse(origin: Origin<'_>, text: &str, _: Labelling) -> Result<Vec<Record<Labe
         let Ok([report, _concept, text, label]) = <[String; 4]>::try_from(fields) else {
             return Err(origin.malformed(line, "not four fields", FORMAT.expected));
         };
-        if [&report, &text, &label]
-            .iter()
-            .any(|field| field.trim().is_empty())
-        {
+        if [&report, &text, &label].iter().any(|field| field.trim().is_empty()) {
             return Err(origin.malformed(line, "an empty field", FORMAT.expected));
         }
         let sentence = sentences_of.entry(report.clone()).or_default();
@@ -77,12 +67,7 @@ fn parse(origin: Origin<'_>, text: &str, _: Labelling) -> Result<Vec<Record<Labe
         Ok(Record {
             line,
             names: vec![Name { line, text: label }],
-            example: Labelled {
-                id,
-                text,
-                text_pair: None,
-                label: 0,
-            },
+            example: Labelled { id, text, text_pair: None, label: 0 },
         })
     };
     rows.map(record).collect()
@@ -93,15 +78,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Record<Labelled>>, String> {
-        parse(
-            Origin {
-                path: Path::new("x.tsv"),
-                stem: "negex",
-            },
-            text,
-            Labelling::Required,
-        )
-        .map_err(|error| error.to_string())
+        parse(Origin { path: Path::new("x.tsv"), stem: "negex" }, text, Labelling::Required)
+            .map_err(|error| error.to_string())
     }
 
     const HEADER: &str = "Report No.\tConcept\tSentence\tNegation\r\n";
@@ -110,10 +88,7 @@ mod tests {
     fn quotes_are_taken_off_and_sentences_count_by_report() {
         let rows = "7\tfever\t\"No FEVER, \"\"none\"\".\"\tNegated\r\n8\tcough\tCOUGH.\tAffirmed\r\n7\tcough\tCOUGH.\tAffirmed\r\n";
         let records = read(&format!("{HEADER}{rows}")).unwrap();
-        let ids: Vec<_> = records
-            .iter()
-            .map(|record| record.example.id.as_str())
-            .collect();
+        let ids: Vec<_> = records.iter().map(|record| record.example.id.as_str()).collect();
         assert_eq!(ids, ["7#1", "8#1", "7#2"]);
         assert_eq!(records[0].example.text, "No FEVER, \"none\".");
     }
@@ -123,21 +98,11 @@ mod tests {
         for (rows, problem) in [
             ("7\tfever\tNegated\r\n", "x.tsv:2: not four fields"),
             ("7\tfever\t \tNegated\r\n", "x.tsv:2: an empty field"),
-            (
-                "7\tfever\t\"No FEVER\tNegated\r\n",
-                "x.tsv:2: a quote is opened here and never closed",
-            ),
+            ("7\tfever\t\"No FEVER\tNegated\r\n", "x.tsv:2: a quote is opened here and never closed"),
         ] {
             let error = read(&format!("{HEADER}{rows}")).unwrap_err();
-            assert!(
-                error.starts_with(problem) && !error.to_lowercase().contains("fever"),
-                "{error}"
-            );
+            assert!(error.starts_with(problem) && !error.to_lowercase().contains("fever"), "{error}");
         }
-        assert!(
-            read("7\tfever\tFEVER\tAffirmed\n")
-                .unwrap_err()
-                .starts_with("x.tsv:1: another header")
-        );
+        assert!(read("7\tfever\tFEVER\tAffirmed\n").unwrap_err().starts_with("x.tsv:1: another header"));
     }
 }

@@ -18,16 +18,10 @@ use crate::record::{Labelling, Name, Record, labels_file};
 use crate::source::SplitFiles;
 
 /// The format.
-pub(crate) const FORMAT: Format<Labelled> = Format {
-    expected: "a CSV file with the header id,text,label",
-    parse,
-};
+pub(crate) const FORMAT: Format<Labelled> = Format { expected: "a CSV file with the header id,text,label", parse };
 
-const FILES: SplitFiles = SplitFiles {
-    train: &["train.csv"],
-    validation: &["valid.csv", "validation.csv"],
-    test: &["test.csv"],
-};
+const FILES: SplitFiles =
+    SplitFiles { train: &["train.csv"], validation: &["valid.csv", "validation.csv"], test: &["test.csv"] };
 
 const LABEL_COLUMNS: [&str; 3] = ["label", "hospital_expire_flag", "los_label"];
 
@@ -48,18 +42,13 @@ impl Corpus for PreparedCsv {
 /// # Errors
 /// A quote out of place, a header without the columns or with others, a row with more or fewer fields than the header, or an
 /// empty id, text or label.
-fn parse(
-    origin: Origin<'_>,
-    text: &str,
-    labelling: Labelling,
-) -> Result<Vec<Record<Labelled>>, Error> {
+fn parse(origin: Origin<'_>, text: &str, labelling: Labelling) -> Result<Vec<Record<Labelled>>, Error> {
     let mut rows = rows(origin, text, ',')?.into_iter();
     let Some(header) = rows.next() else {
         return Ok(Vec::new());
     };
     let columns = Columns::of(origin, &header, labelling)?;
-    rows.map(|row| columns.record(origin, row, labelling))
-        .collect()
+    rows.map(|row| columns.record(origin, row, labelling)).collect()
 }
 
 /// Where each column stands.
@@ -82,84 +71,46 @@ impl Columns {
         let mut columns = [None; 4];
         const NAMES: [&str; 4] = ["id", "text", "text_pair", "label"];
         for (at, name) in header.fields.iter().enumerate() {
-            let name = if LABEL_COLUMNS.contains(&name.as_str()) {
-                "label"
-            } else {
-                name.as_str()
-            };
+            let name = if LABEL_COLUMNS.contains(&name.as_str()) { "label" } else { name.as_str() };
             let Some(slot) = NAMES.iter().position(|known| *known == name) else {
                 return Err(malformed(format!("column {} has another name", at + 1)));
             };
             if columns[slot].replace(at).is_some() {
-                return Err(malformed(format!(
-                    "column {} is a second {name} column",
-                    at + 1
-                )));
+                return Err(malformed(format!("column {} is a second {name} column", at + 1)));
             }
         }
         let [id, text, text_pair, label] = columns;
-        let need = |column: Option<usize>, name| {
-            column.ok_or_else(|| malformed(format!("no {name} column")))
-        };
+        let need = |column: Option<usize>, name| column.ok_or_else(|| malformed(format!("no {name} column")));
         if labelling == Labelling::Required {
             need(label, "label")?;
         }
-        Ok(Self {
-            count: header.fields.len(),
-            id: need(id, "id")?,
-            text: need(text, "text")?,
-            text_pair,
-            label,
-        })
+        Ok(Self { count: header.fields.len(), id: need(id, "id")?, text: need(text, "text")?, text_pair, label })
     }
 
-    fn record(
-        &self,
-        origin: Origin<'_>,
-        row: Row,
-        labelling: Labelling,
-    ) -> Result<Record<Labelled>, Error> {
+    fn record(&self, origin: Origin<'_>, row: Row, labelling: Labelling) -> Result<Record<Labelled>, Error> {
         let Row { line, mut fields } = row;
         if fields.len() != self.count {
             let problem = format!("fields in this row: {}", fields.len());
-            return Err(origin.malformed(
-                line,
-                problem,
-                format!("{} as in the header", self.count),
-            ));
+            return Err(origin.malformed(line, problem, format!("{} as in the header", self.count)));
         }
         let mut take = |column: usize, name: &str| {
             let field = std::mem::take(&mut fields[column]);
             if field.trim().is_empty() {
-                return Err(origin.malformed(
-                    line,
-                    format!("the {name} is empty"),
-                    "each row to have one",
-                ));
+                return Err(origin.malformed(line, format!("the {name} is empty"), "each row to have one"));
             }
             Ok(field)
         };
         let example = Labelled {
             id: take(self.id, "id")?,
             text: take(self.text, "text")?,
-            text_pair: self
-                .text_pair
-                .map(|column| take(column, "text_pair"))
-                .transpose()?,
+            text_pair: self.text_pair.map(|column| take(column, "text_pair")).transpose()?,
             label: 0,
         };
         let names = match self.label {
-            Some(column) if labelling == Labelling::Required => vec![Name {
-                line,
-                text: take(column, "label")?,
-            }],
+            Some(column) if labelling == Labelling::Required => vec![Name { line, text: take(column, "label")? }],
             _ => Vec::new(),
         };
-        Ok(Record {
-            line,
-            names,
-            example,
-        })
+        Ok(Record { line, names, example })
     }
 }
 
@@ -168,15 +119,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, labelling: Labelling) -> Result<Vec<Record<Labelled>>, String> {
-        parse(
-            Origin {
-                path: Path::new("x.csv"),
-                stem: "x",
-            },
-            text,
-            labelling,
-        )
-        .map_err(|error| error.to_string())
+        parse(Origin { path: Path::new("x.csv"), stem: "x" }, text, labelling).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -184,14 +127,8 @@ mod tests {
         let text = "hospital_expire_flag,id,text\r\n1,12,\"CHIEF COMPLAINT: fall,\r\n\r\n\"\"found down\"\"\"\r\n";
         let records = read(text, Labelling::Required).unwrap();
         assert_eq!(records[0].example.id, "12");
-        assert_eq!(
-            records[0].example.text,
-            "CHIEF COMPLAINT: fall,\r\n\r\n\"found down\""
-        );
-        assert_eq!(
-            (records[0].names[0].text.as_str(), records[0].names[0].line),
-            ("1", 2)
-        );
+        assert_eq!(records[0].example.text, "CHIEF COMPLAINT: fall,\r\n\r\n\"found down\"");
+        assert_eq!((records[0].names[0].text.as_str(), records[0].names[0].line), ("1", 2));
     }
 
     #[test]
@@ -206,41 +143,22 @@ mod tests {
             ("12,fever,0\n", "x.csv:1: column 1 has another name"),
             ("id,text\n", "x.csv:1: no label column"),
             ("id,label\n", "x.csv:1: no text column"),
-            (
-                "id,text,label,los_label\n",
-                "x.csv:1: column 4 is a second label column",
-            ),
-            (
-                "id,text,label,fever\n",
-                "x.csv:1: column 4 has another name",
-            ),
-            (
-                "id,text,label\n1,\"a\nb\",0\n2,fever\n",
-                "x.csv:4: fields in this row: 2; expected 3 as in the header",
-            ),
-            (
-                "id,text,label\n1,fever,chills,0\n",
-                "x.csv:2: fields in this row: 4",
-            ),
+            ("id,text,label,los_label\n", "x.csv:1: column 4 is a second label column"),
+            ("id,text,label,fever\n", "x.csv:1: column 4 has another name"),
+            ("id,text,label\n1,\"a\nb\",0\n2,fever\n", "x.csv:4: fields in this row: 2; expected 3 as in the header"),
+            ("id,text,label\n1,fever,chills,0\n", "x.csv:2: fields in this row: 4"),
             ("id,text,label\n1,fever,\n", "x.csv:2: the label is empty"),
             ("id,text,label\n,fever,0\n", "x.csv:2: the id is empty"),
             ("id,text,label\n1,\" \",0\n", "x.csv:2: the text is empty"),
         ] {
             let error = read(text, Labelling::Required).unwrap_err();
-            assert!(
-                error.starts_with(problem) && !error.contains("fever"),
-                "{error}"
-            );
+            assert!(error.starts_with(problem) && !error.contains("fever"), "{error}");
         }
     }
 
     #[test]
     fn without_labels_no_label_column_is_needed() {
         assert_eq!(read("id,text\n1,a\n", Labelling::Ignored).unwrap().len(), 1);
-        assert!(
-            read("text,id,label\na,1,\n", Labelling::Ignored).unwrap()[0]
-                .names
-                .is_empty()
-        );
+        assert!(read("text,id,label\na,1,\n", Labelling::Ignored).unwrap()[0].names.is_empty());
     }
 }

@@ -23,10 +23,7 @@ pub enum Examples {
 
 impl Examples {
     /// The number of examples, at least 1.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a file without an example is an error"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a file without an example is an error")]
     pub fn len(&self) -> usize {
         match self {
             Self::Sequence(examples) => examples.len(),
@@ -54,61 +51,32 @@ pub fn read_file_unlabelled(path: &Path, kind: Kind) -> Result<Examples, Error> 
 }
 
 fn read(path: &Path, kind: Kind, labels: Option<&LabelSet>) -> Result<Examples, Error> {
-    let ending = path
-        .extension()
-        .map(|ending| ending.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default();
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     match (kind, ending.as_str()) {
-        (Kind::Sequence, "csv") => {
-            examples(path, prepared_csv::FORMAT, labels).map(Examples::Sequence)
-        }
-        (Kind::Sequence, "jsonl") => {
-            examples(path, jsonl::SEQUENCE, labels).map(Examples::Sequence)
-        }
-        (Kind::Tokens, "conll" | "tsv") => {
-            examples(path, conll::FORMAT, labels).map(Examples::Tokens)
-        }
+        (Kind::Sequence, "csv") => examples(path, prepared_csv::FORMAT, labels).map(Examples::Sequence),
+        (Kind::Sequence, "jsonl") => examples(path, jsonl::SEQUENCE, labels).map(Examples::Sequence),
+        (Kind::Tokens, "conll" | "tsv") => examples(path, conll::FORMAT, labels).map(Examples::Tokens),
         (Kind::Tokens, "jsonl") => examples(path, jsonl::TOKENS, labels).map(Examples::Tokens),
-        (Kind::Relations, "tsv") => {
-            examples(path, prepared_relations::FORMAT, labels).map(Examples::Relations)
-        }
-        (Kind::Relations, "jsonl") => {
-            examples(path, jsonl::RELATIONS, labels).map(Examples::Relations)
-        }
+        (Kind::Relations, "tsv") => examples(path, prepared_relations::FORMAT, labels).map(Examples::Relations),
+        (Kind::Relations, "jsonl") => examples(path, jsonl::RELATIONS, labels).map(Examples::Relations),
         _ => {
             let endings = match kind {
                 Kind::Sequence => ".csv or .jsonl",
                 Kind::Tokens => ".conll, .tsv or .jsonl",
                 Kind::Relations => ".tsv or .jsonl",
             };
-            Err(Error::Ending {
-                path: path.to_owned(),
-                kind,
-                endings,
-            })
+            Err(Error::Ending { path: path.to_owned(), kind, endings })
         }
     }
 }
 
-fn examples<E: Example>(
-    path: &Path,
-    format: Format<E>,
-    labels: Option<&LabelSet>,
-) -> Result<Vec<E>, Error> {
+fn examples<E: Example>(path: &Path, format: Format<E>, labels: Option<&LabelSet>) -> Result<Vec<E>, Error> {
     // `#` would make the file's name look like a document's.
-    let stem = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .replace('#', "-");
+    let stem = path.file_name().unwrap_or_default().to_string_lossy().replace('#', "-");
     let stem = stem.split('.').next().unwrap_or_default();
     let origin = Origin { path, stem };
     match labels {
-        Some(labels) => format
-            .read(origin, Labelling::Required)
-            .and_then(|file| file.resolve(labels)),
-        None => format
-            .read(origin, Labelling::Ignored)
-            .and_then(File::unlabelled),
+        Some(labels) => format.read(origin, Labelling::Required).and_then(|file| file.resolve(labels)),
+        None => format.read(origin, Labelling::Ignored).and_then(File::unlabelled),
     }
 }

@@ -61,26 +61,17 @@ impl<E: Example> File<E> {
     /// An id stands twice.
     pub(crate) fn unlabelled(self) -> Result<Vec<E>, Error> {
         self.check_ids()?;
-        Ok(self
-            .records
-            .into_iter()
-            .map(|record| record.example)
-            .collect())
+        Ok(self.records.into_iter().map(|record| record.example).collect())
     }
 
     fn check_ids(&self) -> Result<(), Error> {
         let mut seen = HashMap::new();
-        self.records
-            .iter()
-            .try_for_each(|record| see_id(&mut seen, &self.path, record))
+        self.records.iter().try_for_each(|record| see_id(&mut seen, &self.path, record))
     }
 
     fn into_examples(self, labels: &LabelSet) -> Result<Vec<E>, Error> {
         let path = self.path;
-        self.records
-            .into_iter()
-            .map(|record| record.resolve(&path, labels))
-            .collect()
+        self.records.into_iter().map(|record| record.resolve(&path, labels)).collect()
     }
 }
 
@@ -103,11 +94,7 @@ impl<E: Example> Record<E> {
 
 type SeenIds<'a> = HashMap<&'a str, (&'a Path, usize)>;
 
-fn see_id<'a, E: Example>(
-    seen: &mut SeenIds<'a>,
-    path: &'a Path,
-    record: &'a Record<E>,
-) -> Result<(), Error> {
+fn see_id<'a, E: Example>(seen: &mut SeenIds<'a>, path: &'a Path, record: &'a Record<E>) -> Result<(), Error> {
     let id = record.example.id();
     match seen.insert(id, (path, record.line)) {
         None => Ok(()),
@@ -125,10 +112,7 @@ fn see_id<'a, E: Example>(
 ///
 /// # Errors
 /// An id stands twice, a document is in two splits, or a label is outside the set.
-pub(crate) fn assemble<E: Example>(
-    labels: Option<LabelSet>,
-    files: [File<E>; 3],
-) -> Result<Splits<E>, Error> {
+pub(crate) fn assemble<E: Example>(labels: Option<LabelSet>, files: [File<E>; 3]) -> Result<Splits<E>, Error> {
     let mut ids = SeenIds::new();
     let mut documents: HashMap<&str, Split> = HashMap::new();
     for (file, split) in files.iter().zip(Split::ALL) {
@@ -152,13 +136,7 @@ pub(crate) fn assemble<E: Example>(
     let [train, validation, test] = files;
     let labels = match labels {
         Some(labels) => labels,
-        None => LabelSet::sorted(
-            train
-                .records
-                .iter()
-                .flat_map(|record| &record.names)
-                .map(|name| name.text.as_str()),
-        )?,
+        None => LabelSet::sorted(train.records.iter().flat_map(|record| &record.names).map(|name| name.text.as_str()))?,
     };
     Ok(Splits {
         train: train.into_examples(&labels)?,
@@ -180,16 +158,9 @@ pub(crate) fn assemble_by_document<E: Example>(
 ) -> Result<Splits<E>, Error> {
     let mut ids = SeenIds::new();
     for file in &files {
-        file.records
-            .iter()
-            .try_for_each(|record| see_id(&mut ids, &file.path, record))?;
+        file.records.iter().try_for_each(|record| see_id(&mut ids, &file.path, record))?;
     }
-    let mut splits = Splits {
-        labels,
-        train: Vec::new(),
-        validation: Vec::new(),
-        test: Vec::new(),
-    };
+    let mut splits = Splits { labels, train: Vec::new(), validation: Vec::new(), test: Vec::new() };
     for File { path, records } in files {
         for record in records {
             let id = record.example.id();
@@ -201,20 +172,10 @@ pub(crate) fn assemble_by_document<E: Example>(
             examples.push(record.resolve(&path, &splits.labels)?);
         }
     }
-    for (split, examples) in
-        Split::ALL
-            .iter()
-            .zip([&splits.train, &splits.validation, &splits.test])
-    {
+    for (split, examples) in Split::ALL.iter().zip([&splits.train, &splits.validation, &splits.test]) {
         if examples.is_empty() {
-            let expected = format!(
-                "enough documents that one falls to the {} split",
-                split.name()
-            );
-            return Err(Error::Empty {
-                path: root.to_owned(),
-                expected,
-            });
+            let expected = format!("enough documents that one falls to the {} split", split.name());
+            return Err(Error::Empty { path: root.to_owned(), expected });
         }
     }
     Ok(splits)
@@ -248,18 +209,10 @@ pub(crate) fn labels_file(root: &Path) -> Result<Option<LabelSet>, Error> {
     }
     const EXPECTED: &str = "a JSON list of the label names, each once";
     let text = source::read_text(&path, EXPECTED)?;
-    let malformed = |line, problem| Error::Malformed {
-        path: path.clone(),
-        line,
-        problem,
-        expected: EXPECTED.to_owned(),
-    };
-    let names: Vec<JsonName> = serde_json::from_str(&text).map_err(|error| {
-        malformed(
-            error.line().max(1),
-            format!("not such a list at column {}", error.column()),
-        )
-    })?;
+    let malformed =
+        |line, problem| Error::Malformed { path: path.clone(), line, problem, expected: EXPECTED.to_owned() };
+    let names: Vec<JsonName> = serde_json::from_str(&text)
+        .map_err(|error| malformed(error.line().max(1), format!("not such a list at column {}", error.column())))?;
     match LabelSet::new(names.into_iter().map(String::from).collect()) {
         Err(Error::LabelSet { problem }) => Err(malformed(1, problem)),
         labels => labels.map(Some),

@@ -16,20 +16,12 @@ use crate::prepared_relations::PreparedRelations;
 type Read = fn(&Path) -> Result<Dataset, Error>;
 
 const READERS: [(&str, Read); 7] = [
-    ("ncbi-disease", |root| {
-        NcbiDisease.read(root).map(Dataset::from)
-    }),
+    ("ncbi-disease", |root| NcbiDisease.read(root).map(Dataset::from)),
     ("negex", |root| Negex.read(root).map(Dataset::from)),
     ("ddi-2013", |root| Ddi2013.read(root).map(Dataset::from)),
-    ("prepared-csv", |root| {
-        PreparedCsv.read(root).map(Dataset::from)
-    }),
-    ("prepared-conll", |root| {
-        PreparedConll.read(root).map(Dataset::from)
-    }),
-    ("prepared-relations-tsv", |root| {
-        PreparedRelations.read(root).map(Dataset::from)
-    }),
+    ("prepared-csv", |root| PreparedCsv.read(root).map(Dataset::from)),
+    ("prepared-conll", |root| PreparedConll.read(root).map(Dataset::from)),
+    ("prepared-relations-tsv", |root| PreparedRelations.read(root).map(Dataset::from)),
     ("jsonl", jsonl::read),
 ];
 
@@ -57,10 +49,7 @@ pub fn read(name: &str, root: &Path) -> Result<Dataset, Error> {
 fn nearest(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let distances = names().map(|known| (strsim::damerau_levenshtein(&name, known), known));
-    distances
-        .min()
-        .filter(|(distance, known)| distance * 2 < known.len())
-        .map(|(_, known)| known)
+    distances.min().filter(|(distance, known)| distance * 2 < known.len()).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -69,20 +58,14 @@ mod tests {
 
     #[test]
     fn an_unknown_name_gets_its_nearest() {
-        for (name, near) in [
-            ("ncbi_disease", "ncbi-disease"),
-            ("NegEx", "negex"),
-            ("ddi", "ddi-2013"),
-            ("json", "jsonl"),
-        ] {
+        for (name, near) in
+            [("ncbi_disease", "ncbi-disease"), ("NegEx", "negex"), ("ddi", "ddi-2013"), ("json", "jsonl")]
+        {
             let error = read(name, Path::new(".")).unwrap_err().to_string();
             let found = error.contains(&format!("did you mean `{near}`?"));
             assert!(found || near == "ddi-2013", "{error}");
         }
         let error = read("mednli", Path::new(".")).unwrap_err().to_string();
-        assert!(
-            !error.contains("did you mean") && error.contains("known: ncbi-disease, negex"),
-            "{error}"
-        );
+        assert!(!error.contains("did you mean") && error.contains("known: ncbi-disease, negex"), "{error}");
     }
 }

@@ -13,14 +13,8 @@ use crate::error::Error;
 /// The file is missing (then `expected` says what should be there), unreadable, or not UTF-8.
 pub(crate) fn read_text(path: &Path, expected: &str) -> Result<String, Error> {
     let bytes = fs::read(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => Error::Missing {
-            path: path.to_owned(),
-            expected: expected.to_owned(),
-        },
-        _ => Error::Io {
-            path: path.to_owned(),
-            source,
-        },
+        io::ErrorKind::NotFound => Error::Missing { path: path.to_owned(), expected: expected.to_owned() },
+        _ => Error::Io { path: path.to_owned(), source },
     })?;
     decode(path, bytes)
 }
@@ -29,10 +23,7 @@ pub(crate) fn read_text(path: &Path, expected: &str) -> Result<String, Error> {
 pub(crate) fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, Error> {
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        Error::NotUtf8 {
-            path: path.to_owned(),
-            line: 1 + valid.iter().filter(|&&byte| byte == b'\n').count(),
-        }
+        Error::NotUtf8 { path: path.to_owned(), line: 1 + valid.iter().filter(|&&byte| byte == b'\n').count() }
     })?;
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
@@ -57,10 +48,7 @@ impl SplitFiles {
         if !root.is_dir() {
             let all = [self.train, self.validation, self.test].map(|names| names.join(" or "));
             let expected = format!("a folder with {}", all.join(", "));
-            return Err(Error::Missing {
-                path: root.to_owned(),
-                expected,
-            });
+            return Err(Error::Missing { path: root.to_owned(), expected });
         }
         let [train, validation, test] = Split::ALL;
         Ok([
@@ -72,24 +60,13 @@ impl SplitFiles {
 }
 
 fn one_of(root: &Path, names: &[&str], split: Split) -> Result<PathBuf, Error> {
-    let mut there = names
-        .iter()
-        .map(|name| root.join(name))
-        .filter(|path| path.is_file());
+    let mut there = names.iter().map(|name| root.join(name)).filter(|path| path.is_file());
     match (there.next(), there.next()) {
         (Some(path), None) => Ok(path),
-        (Some(first), Some(second)) => Err(Error::Ambiguous {
-            split: split.name(),
-            first,
-            second,
-        }),
+        (Some(first), Some(second)) => Err(Error::Ambiguous { split: split.name(), first, second }),
         (None, _) => Err(Error::Missing {
             path: root.join(names.first().copied().unwrap_or_default()),
-            expected: format!(
-                "the {} split in a file {}",
-                split.name(),
-                names.join(" or ")
-            ),
+            expected: format!("the {} split in a file {}", split.name(), names.join(" or ")),
         }),
     }
 }
@@ -98,18 +75,12 @@ fn one_of(root: &Path, names: &[&str], split: Split) -> Result<PathBuf, Error> {
 mod tests {
     use super::*;
 
-    const FILES: SplitFiles = SplitFiles {
-        train: &["train.csv"],
-        validation: &["valid.csv", "validation.csv"],
-        test: &["test.csv"],
-    };
+    const FILES: SplitFiles =
+        SplitFiles { train: &["train.csv"], validation: &["valid.csv", "validation.csv"], test: &["test.csv"] };
 
     #[test]
     fn a_byte_order_mark_is_no_text() {
-        assert_eq!(
-            decode(Path::new("x"), b"\xef\xbb\xbfid".to_vec()).unwrap(),
-            "id"
-        );
+        assert_eq!(decode(Path::new("x"), b"\xef\xbb\xbfid".to_vec()).unwrap(), "id");
     }
 
     #[test]
@@ -124,28 +95,16 @@ mod tests {
         let root = folder.path();
         let missing = FILES.find(&root.join("nowhere")).unwrap_err().to_string();
         assert!(
-            missing.ends_with(
-                "expected a folder with train.csv, valid.csv or validation.csv, test.csv"
-            ),
+            missing.ends_with("expected a folder with train.csv, valid.csv or validation.csv, test.csv"),
             "{missing}"
         );
         fs::write(root.join("train.csv"), "").unwrap();
         let missing = FILES.find(root).unwrap_err().to_string();
-        assert!(
-            missing
-                .ends_with("expected the validation split in a file valid.csv or validation.csv"),
-            "{missing}"
-        );
+        assert!(missing.ends_with("expected the validation split in a file valid.csv or validation.csv"), "{missing}");
         for name in ["valid.csv", "validation.csv", "test.csv"] {
             fs::write(root.join(name), "").unwrap();
         }
-        assert!(matches!(
-            FILES.find(root),
-            Err(Error::Ambiguous {
-                split: "validation",
-                ..
-            })
-        ));
+        assert!(matches!(FILES.find(root), Err(Error::Ambiguous { split: "validation", .. })));
         fs::remove_file(root.join("valid.csv")).unwrap();
         assert_eq!(FILES.find(root).unwrap()[1], root.join("validation.csv"));
     }

@@ -15,20 +15,12 @@ const DEEPEST: usize = 64;
 pub(crate) fn parse<'a>(origin: Origin<'_>, text: &'a str) -> Result<Document<'a>, Error> {
     let depth = nesting(text);
     if depth > DEEPEST {
-        return Err(origin.malformed(
-            1,
-            format!("elements nest {depth} deep"),
-            format!("at most {DEEPEST} levels"),
-        ));
+        return Err(origin.malformed(1, format!("elements nest {depth} deep"), format!("at most {DEEPEST} levels")));
     }
     Document::parse(text).map_err(|error| {
         // The parser's own message may quote the text.
         let (line, column) = (error.pos().row as usize, error.pos().col);
-        origin.malformed(
-            line,
-            format!("not well-formed at column {column}"),
-            "XML without a document type",
-        )
+        origin.malformed(line, format!("not well-formed at column {column}"), "XML without a document type")
     })
 }
 
@@ -89,10 +81,7 @@ mod tests {
             ("", 0),
             ("<a/>", 0),
             ("<a><b/><b></b><b><c x='>'/></b></a>", 2),
-            (
-                "<?xml version=\"1.0\"?><a><!-- <x \" --><b y=\"/>\"><![CDATA[<c>]]></b></a>",
-                2,
-            ),
+            ("<?xml version=\"1.0\"?><a><!-- <x \" --><b y=\"/>\"><![CDATA[<c>]]></b></a>", 2),
             ("<a><a><a", 3),
             ("<a \"", 1),
         ] {
@@ -102,40 +91,16 @@ mod tests {
 
     #[test]
     fn no_depth_overflows_the_stack() {
-        for text in [
-            "<a>".repeat(100_000),
-            "<!-- <x \" -->".to_owned() + &"<a b=\"/>\" c='\"'>".repeat(100_000),
-        ] {
-            let error = parse(
-                Origin {
-                    path: Path::new("x.xml"),
-                    stem: "x",
-                },
-                &text,
-            )
-            .unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "x.xml:1: elements nest 100000 deep; expected at most 64 levels"
-            );
+        for text in ["<a>".repeat(100_000), "<!-- <x \" -->".to_owned() + &"<a b=\"/>\" c='\"'>".repeat(100_000)] {
+            let error = parse(Origin { path: Path::new("x.xml"), stem: "x" }, &text).unwrap_err();
+            assert_eq!(error.to_string(), "x.xml:1: elements nest 100000 deep; expected at most 64 levels");
         }
     }
 
     #[test]
     fn a_document_type_is_refused() {
         let text = "<!DOCTYPE a [<!ENTITY x \"fever\">]>\n<a>&x;</a>";
-        let error = parse(
-            Origin {
-                path: Path::new("x.xml"),
-                stem: "x",
-            },
-            text,
-        )
-        .unwrap_err()
-        .to_string();
-        assert!(
-            error.contains("not well-formed") && !error.contains("fever"),
-            "{error}"
-        );
+        let error = parse(Origin { path: Path::new("x.xml"), stem: "x" }, text).unwrap_err().to_string();
+        assert!(error.contains("not well-formed") && !error.contains("fever"), "{error}");
     }
 }

@@ -233,7 +233,13 @@ impl Cli {
                     ("head", counts.head),
                 ];
                 match format {
-                    Format::Json => print(&rows.into_iter().map(|(k, n)| (k.to_string(), n.into())).collect::<serde_json::Map<_, _>>().into()),
+                    Format::Json => print(
+                        &rows
+                            .into_iter()
+                            .map(|(k, n)| (k.to_string(), n.into()))
+                            .collect::<serde_json::Map<_, _>>()
+                            .into(),
+                    ),
                     Format::Text => {
                         for (name, n) in rows {
                             println!("{name:>9}  {n:>13}");
@@ -266,7 +272,9 @@ impl Cli {
                 print(&json)?;
                 match report.checks.iter().all(|check| check.passed) {
                     true => Ok(()),
-                    false => Err(Error::Training("logits differ by more than the tolerance; see the report above".into())),
+                    false => {
+                        Err(Error::Training("logits differ by more than the tolerance; see the report above".into()))
+                    }
                 }
             }
         }

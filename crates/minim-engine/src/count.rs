@@ -12,7 +12,13 @@ use crate::Error;
 ///
 /// # Errors
 /// [`Error::Model`] for a configuration that isn't supported, [`Error::Adapter`] for settings out of range or targets that match nothing.
-pub fn from_config(config: &Path, head: HeadKind, labels: usize, method: &Method, device: &Device) -> Result<Counts, Error> {
+pub fn from_config(
+    config: &Path,
+    head: HeadKind,
+    labels: usize,
+    method: &Method,
+    device: &Device,
+) -> Result<Counts, Error> {
     if labels == 0 {
         return Err(Error::Input("--labels 0: expected at least 1".into()));
     }

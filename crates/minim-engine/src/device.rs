@@ -25,7 +25,9 @@ impl FromStr for Choice {
             ("auto", None) => Ok(Choice::Auto),
             ("cpu", None) => Ok(Choice::Cpu),
             ("cuda", None) => Ok(Choice::Cuda(0)),
-            ("cuda", Some(index)) => index.parse().map(Choice::Cuda).map_err(|_| format!("cuda:{index}: expected a number")),
+            ("cuda", Some(index)) => {
+                index.parse().map(Choice::Cuda).map_err(|_| format!("cuda:{index}: expected a number"))
+            }
             _ => Err(format!("{text}: expected auto, cpu or cuda:N")),
         }
     }

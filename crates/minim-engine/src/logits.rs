@@ -5,8 +5,8 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::attach;
+use minim_adapters::peft::{self, AdapterConfig};
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use minim_tasks::{Encoded, Tokenizer};
 use serde::Deserialize;
@@ -62,7 +62,11 @@ impl Logits {
                 let config = AdapterConfig::read(folder)?;
                 let method = config.method(folder)?;
                 if let Some(task) = config.task_type.as_deref().filter(|task| *task != head.peft_task_type()) {
-                    return Err(Error::Input(format!("{}: the adapter is for {task}, not {}", folder.display(), head.peft_task_type())));
+                    return Err(Error::Input(format!(
+                        "{}: the adapter is for {task}, not {}",
+                        folder.display(),
+                        head.peft_task_type()
+                    )));
                 }
                 // peft adds these two whatever the file says.
                 let mut modules = vec!["classifier".to_string(), "score".to_string()];
@@ -87,9 +91,8 @@ impl Logits {
                 continue;
             }
             // serde's own message can quote the text, so it is not passed on.
-            let line: Line = serde_json::from_str(&line).map_err(|_| {
-                at(r#"expected {"text": ..}, {"text": .., "text_pair": ..} or {"words": [..]}"#.into())
-            })?;
+            let line: Line = serde_json::from_str(&line)
+                .map_err(|_| at(r#"expected {"text": ..}, {"text": .., "text_pair": ..} or {"words": [..]}"#.into()))?;
             let encoded = match line {
                 Line::Text { text, text_pair } => self.tokenizer.encode(&text, text_pair.as_deref(), self.max_length),
                 Line::Words { words } => self.tokenizer.encode_words(&words, self.max_length),
@@ -103,7 +106,9 @@ impl Logits {
     fn logits(&self, encoded: &Encoded) -> serde_json::Value {
         let batch = TokenBatch::new(&[&encoded.ids], &[&encoded.types], self.tokenizer.pad_id(), &self.device);
         match self.model.head() {
-            HeadKind::Sequence => rows(self.model.sequence_logits(&batch)).into_iter().next().unwrap_or_default().into(),
+            HeadKind::Sequence => {
+                rows(self.model.sequence_logits(&batch)).into_iter().next().unwrap_or_default().into()
+            }
             HeadKind::Token => {
                 let logits = self.model.token_logits(&batch);
                 let [_, seq, labels] = logits.dims();

@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,minim=info,minim_engine=info".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "warn,minim=info,minim_engine=info".into()),
         )
         .init();
     let cli = match cli::Cli::try_parse() {

@@ -47,8 +47,11 @@ pub fn predict_file(run: &TrainedRun, file: &Path, output: &Path, device: &Devic
             Examples::Tokens(_) => serde_json::json!({ "id": id, "tags": names }),
             _ => {
                 let probabilities = prediction.probabilities.first().map(Vec::as_slice).unwrap_or_default();
-                let probabilities: serde_json::Map<_, _> =
-                    probabilities.iter().enumerate().map(|(label, &p)| (labels.name(label).to_string(), p.into())).collect();
+                let probabilities: serde_json::Map<_, _> = probabilities
+                    .iter()
+                    .enumerate()
+                    .map(|(label, &p)| (labels.name(label).to_string(), p.into()))
+                    .collect();
                 serde_json::json!({ "id": id, "label": names.first(), "probabilities": probabilities })
             }
         };

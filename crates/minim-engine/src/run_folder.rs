@@ -50,7 +50,12 @@ const TRAINED: &str = "trained";
 const TOKENIZER_FILES: [&str; 4] = ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"];
 
 /// The base model of a run with its head, on a device: loaded, or fresh where the run says so.
-pub(crate) fn base(run: &Run, head: HeadKind, labels: usize, device: &Device) -> Result<(Checkpoint, Loaded<Classifier>), Error> {
+pub(crate) fn base(
+    run: &Run,
+    head: HeadKind,
+    labels: usize,
+    device: &Device,
+) -> Result<(Checkpoint, Loaded<Classifier>), Error> {
     let checkpoint = Checkpoint::open(&run.model.path)?;
     let seed = stream(run.seed, Purpose::Init);
     let loaded = match run.model.init {
@@ -65,7 +70,9 @@ pub(crate) fn check_length(max_length: usize, checkpoint: &Checkpoint, whose: &s
     let positions = checkpoint.config().max_positions();
     match max_length <= positions {
         true => Ok(()),
-        false => Err(Error::Input(format!("{whose}: max_length {max_length} exceeds the model's {positions} positions"))),
+        false => {
+            Err(Error::Input(format!("{whose}: max_length {max_length} exceeds the model's {positions} positions")))
+        }
     }
 }
 
@@ -106,7 +113,12 @@ pub(crate) fn keep(
 }
 
 /// Writes a whole model folder that transformers reads, tokenizer included.
-pub(crate) fn write_model(model: &Classifier, checkpoint: &Checkpoint, labels: &LabelSet, folder: &Path) -> Result<(), Error> {
+pub(crate) fn write_model(
+    model: &Classifier,
+    checkpoint: &Checkpoint,
+    labels: &LabelSet,
+    folder: &Path,
+) -> Result<(), Error> {
     let config = checkpoint.config().to_json(model.head().architecture(), Some(labels.names()));
     minim_models::save(model, &config, Precision::F32, folder)?;
     for name in TOKENIZER_FILES {
@@ -167,6 +179,14 @@ impl TrainedRun {
             }
         };
         let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
-        Ok(Self { run, task, tokenizer, checkpoint, model: burn::module::Module::valid(&model), method, modules_to_save })
+        Ok(Self {
+            run,
+            task,
+            tokenizer,
+            checkpoint,
+            model: burn::module::Module::valid(&model),
+            method,
+            modules_to_save,
+        })
     }
 }

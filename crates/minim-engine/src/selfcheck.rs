@@ -6,8 +6,8 @@ use burn::tensor::{Device, FloatDType, Tensor};
 use minim_models::{Checkpoint, HeadKind, TokenBatch};
 use serde::{Deserialize, Serialize};
 
-use crate::logits::rows;
 use crate::Error;
+use crate::logits::rows;
 
 /// How far a device's logits are from the reference's and from the CPU's.
 #[derive(Debug, Serialize)]
@@ -114,7 +114,8 @@ pub fn selfcheck(fixtures: &Path, device: &Device, cpu: &Device, name: &str, mod
                         for (row, mask) in case.attention_mask.iter().enumerate() {
                             let real = mask.iter().filter(|&&m| m == 1).count();
                             let span = row * seq..row * seq + real;
-                            from_reference = from_reference.max(furthest(&found[span.clone()], &case.logits[row][..real]));
+                            from_reference =
+                                from_reference.max(furthest(&found[span.clone()], &case.logits[row][..real]));
                             from_cpu = from_cpu.max(furthest(&found[span.clone()], &twin[span]));
                         }
                         batches += 1;

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use burn::data::dataloader::Progress;
 use burn::tensor::{Device, Tensor};
 use burn::train::metric::{
-    Adaptor, Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry, SerializedEntry,
+    Adaptor, Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes, NumericEntry,
+    SerializedEntry,
 };
 use burn::train::{
-    EventProcessorTraining, Learner, LearnerEvent, SupervisedLearningStrategy, SupervisedTrainingEventProcessor, TrainLoader,
-    TrainingComponents, TrainingItem, ValidLoader,
+    EventProcessorTraining, Learner, LearnerEvent, SupervisedLearningStrategy, SupervisedTrainingEventProcessor,
+    TrainLoader, TrainingComponents, TrainingItem, ValidLoader,
 };
 use minim_efficiency::{Event, Meter, Phase, TimeMeter};
 use minim_experiment::CurvePoint;
@@ -113,12 +114,16 @@ impl SupervisedLearningStrategy<Learnable> for Strategy {
 
                 if step % self.evaluate_every == 0 || step == self.steps {
                     evaluations += 1;
-                    if let Err(error) = self.evaluation(&mut outcome, &mut events, &learner, &mut losses, step, evaluations) {
+                    if let Err(error) =
+                        self.evaluation(&mut outcome, &mut events, &learner, &mut losses, step, evaluations)
+                    {
                         outcome.error = Some(error);
                         break 'training;
                     }
                     interrupter.fail_on_error(events.flush());
-                    let stop = early_stopping.as_mut().is_some_and(|early| early.should_stop(evaluations, &components.event_store));
+                    let stop = early_stopping
+                        .as_mut()
+                        .is_some_and(|early| early.should_stop(evaluations, &components.event_store));
                     if stop {
                         tracing::info!("early stop: no better {} for the allowed number of evaluations", self.select);
                         break 'training;

@@ -9,14 +9,12 @@ use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::renderer::MetricsRenderer;
-use burn::train::{
-    Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy,
-};
+use burn::train::{Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy};
 use minim_adapters::{attach, count};
 use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
 use minim_experiment::{
-    Cost, DataSummary, EvaluateEvery, Hardware, LabelScore, Majority, Parameters, Precision, Purpose, Record, Run, Scores,
-    Status, Versions, stream,
+    Cost, DataSummary, EvaluateEvery, Hardware, LabelScore, Majority, Parameters, Precision, Purpose, Record, Run,
+    Scores, Status, Versions, stream,
 };
 use minim_models::published_name;
 use minim_tasks::{Task, Tokenizer};
@@ -50,7 +48,12 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let labels = dataset.labels().clone();
     // Written by the synthetic writers beside what they write.
     let synthetic = minim_datasets::card_in(&run.task.data)?.is_some_and(|card| card.synthetic);
-    let task = Task::new(examples::kind(run.task.kind), labels.clone(), run.task.max_length, run.task.negative_label.as_deref())?;
+    let task = Task::new(
+        examples::kind(run.task.kind),
+        labels.clone(),
+        run.task.max_length,
+        run.task.negative_label.as_deref(),
+    )?;
     let (checkpoint, loaded) = run_folder::base(run, task.head(), labels.len(), &device)?;
     run_folder::check_length(run.task.max_length, &checkpoint, &format!("task {}", run.task.name))?;
     let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
@@ -153,7 +156,8 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     if let Some(renderer) = options.renderer {
         supervised = supervised.renderer(renderer);
     }
-    let learner = Learner::new(model.clone(), optimizer(&model, training.weight_decay), ModuleLrScheduler::new(schedule));
+    let learner =
+        Learner::new(model.clone(), optimizer(&model, training.weight_decay), ModuleLrScheduler::new(schedule));
     drop(model);
     let result = supervised.with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy))).launch(learner);
     drop(result);
@@ -170,7 +174,8 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     outcome.time.observe(&Event::Enter(Phase::Save));
     let peak_device_bytes = outcome.peak_device_bytes.max(crate::device::reserved_bytes(&device));
 
-    let chosen = outcome.curve.iter().filter(|point| point.validation.get(&run.task.select).copied() == outcome.best_score);
+    let chosen =
+        outcome.curve.iter().filter(|point| point.validation.get(&run.task.select).copied() == outcome.best_score);
     let validation = chosen.map(|point| point.validation.clone()).next().unwrap_or_default();
     let mut readings = outcome.time.finish();
     readings.extend(MemoryMeter.finish());
@@ -260,7 +265,8 @@ impl ModuleMapper for HalveFrozen<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let path = self.path.join(".");
-        let trained = path.contains(".adapter.") || minim_adapters::is_saved_whole(&published_name(&path), self.modules_to_save);
+        let trained =
+            path.contains(".adapter.") || minim_adapters::is_saved_whole(&published_name(&path), self.modules_to_save);
         // The statistics of a normalisation are computed in its own precision.
         if trained || path.contains("layer_norm.") { param } else { param.map(|tensor| tensor.cast(FloatDType::BF16)) }
     }

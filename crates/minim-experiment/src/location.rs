@@ -52,9 +52,6 @@ impl Serialize for Location {
 /// A location read back from a record is relative to the working folder: a record does not know where its experiment lay.
 impl<'de> Deserialize<'de> for Location {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::new(
-            Path::new(""),
-            PathBuf::deserialize(deserializer)?,
-        ))
+        Ok(Self::new(Path::new(""), PathBuf::deserialize(deserializer)?))
     }
 }

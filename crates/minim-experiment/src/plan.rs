@@ -59,17 +59,7 @@ pub struct Override {
     pub training: TrainingPatch,
 }
 
-const TOP: [&str; 9] = [
-    "name",
-    "description",
-    "root",
-    "seeds",
-    "model",
-    "task",
-    "method",
-    "training",
-    "override",
-];
+const TOP: [&str; 9] = ["name", "description", "root", "seeds", "model", "task", "method", "training", "override"];
 const MATCHERS: [&str; 3] = ["model", "method", "task"];
 
 impl Experiment {
@@ -78,11 +68,7 @@ impl Experiment {
     /// # Errors
     /// The file cannot be read, or is no experiment: the message names file, line, key and what was expected.
     pub fn read(file: &Path) -> Result<Self, Error> {
-        let io = |source| Error::Io {
-            path: file.to_owned(),
-            action: "read the experiment",
-            source,
-        };
+        let io = |source| Error::Io { path: file.to_owned(), action: "read the experiment", source };
         let text = std::fs::read_to_string(file).map_err(io)?;
         // Absolute, so that a run's own file may lie in another folder than the experiment's.
         let folder = std::path::absolute(file).map_err(io)?;
@@ -116,19 +102,12 @@ impl Experiment {
             table.check_keys(&TrainingPatch::KEYS)?;
             TrainingPatch::read(&table)?.apply(&mut training);
         }
-        let models = read_list(&table, "model", "[[model]]", |table| {
-            ModelSpec::read(table, &root)
-        })?;
-        let tasks = read_list(&table, "task", "[[task]]", |table| {
-            TaskSpec::read(table, &root)
-        })?;
+        let models = read_list(&table, "model", "[[model]]", |table| ModelSpec::read(table, &root))?;
+        let tasks = read_list(&table, "task", "[[task]]", |table| TaskSpec::read(table, &root))?;
         let methods = read_list(&table, "method", "[[method]]", MethodSpec::read)?;
         let mut experiment = Self {
             name: table.required("name")?.slug()?,
-            description: table
-                .get("description")
-                .map(|value| value.string())
-                .transpose()?,
+            description: table.get("description").map(|value| value.string()).transpose()?,
             root,
             seeds: table.required("seeds")?.seeds()?,
             models,
@@ -175,10 +154,7 @@ impl Experiment {
             experiment: self.name.clone(),
             model: model.clone(),
             task: task.clone(),
-            method: MethodSpec {
-                learning_rate: None,
-                ..method.clone()
-            },
+            method: MethodSpec { learning_rate: None, ..method.clone() },
             training,
             seed,
             root: self.root.clone(),
@@ -194,19 +170,13 @@ impl Override {
                 .get(key)
                 .map(|value| {
                     let name = value.string()?;
-                    if names.contains(&name.as_str()) {
-                        Ok(name)
-                    } else {
-                        Err(value.unknown(&name, &names))
-                    }
+                    if names.contains(&name.as_str()) { Ok(name) } else { Err(value.unknown(&name, &names)) }
                 })
                 .transpose()
         };
         let training = TrainingPatch::read(table)?;
         if training == TrainingPatch::default() {
-            return Err(
-                table.invalid("an [[override]] needs at least one key of [training] to set")
-            );
+            return Err(table.invalid("an [[override]] needs at least one key of [training] to set"));
         }
         Ok(Self {
             model: matcher("model", names(&experiment.models, |model| &model.name))?,
@@ -217,8 +187,7 @@ impl Override {
     }
 
     fn matches(&self, model: &str, method: &str, task: &str) -> bool {
-        let agrees =
-            |wanted: &Option<String>, name| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        let agrees = |wanted: &Option<String>, name| wanted.as_deref().is_none_or(|wanted| wanted == name);
         agrees(&self.model, model) && agrees(&self.method, method) && agrees(&self.task, task)
     }
 }

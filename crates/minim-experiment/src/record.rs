@@ -262,11 +262,7 @@ mod tests {
         Record {
             status: Status::Finished,
             git_commit: Some(text()),
-            versions: Some(Versions {
-                minim: text(),
-                burn: text(),
-                rustc: text(),
-            }),
+            versions: Some(Versions { minim: text(), burn: text(), rustc: text() }),
             hardware: Some(Hardware {
                 cpu: text(),
                 cores: 2,
@@ -282,29 +278,11 @@ mod tests {
                 validation: 2,
                 test: 1,
                 labels: vec![text()],
-                majority: Majority {
-                    validation: metrics.clone(),
-                    test: metrics.clone(),
-                },
+                majority: Majority { validation: metrics.clone(), test: metrics.clone() },
             }),
-            scores: Scores {
-                validation: metrics.clone(),
-                test: metrics.clone(),
-            },
-            per_label: vec![LabelScore {
-                label: text(),
-                precision: 1.0 / 3.0,
-                recall: 0.0,
-                f1: 0.0,
-                support: 4,
-            }],
-            curve: vec![CurvePoint {
-                step: 3,
-                epoch: 0.5,
-                wall_s: 1e-9,
-                train_loss: None,
-                validation: metrics,
-            }],
+            scores: Scores { validation: metrics.clone(), test: metrics.clone() },
+            per_label: vec![LabelScore { label: text(), precision: 1.0 / 3.0, recall: 0.0, f1: 0.0, support: 4 }],
+            curve: vec![CurvePoint { step: 3, epoch: 0.5, wall_s: 1e-9, train_loss: None, validation: metrics }],
             cost: Some(Cost {
                 load_s: 0.1,
                 train_s: 0.2,
@@ -320,12 +298,7 @@ mod tests {
                 kept_bytes: 1,
                 base_bytes: 2,
             }),
-            parameters: Some(Parameters {
-                total: 4,
-                trainable: 3,
-                adapter: 2,
-                head: 1,
-            }),
+            parameters: Some(Parameters { total: 4, trainable: 3, adapter: 2, head: 1 }),
             ..Record::failed(experiment.runs().remove(0), "x", "2026-01-31T12:00:00Z")
         }
     }
@@ -334,10 +307,7 @@ mod tests {
     fn a_record_survives_json_to_the_last_bit() {
         let record = full();
         let json = serde_json::to_string_pretty(&record).expect("JSON");
-        assert_eq!(
-            serde_json::from_str::<Record>(&json).expect("a record"),
-            record
-        );
+        assert_eq!(serde_json::from_str::<Record>(&json).expect("a record"), record);
     }
 
     #[test]

@@ -37,10 +37,7 @@ impl Run {
         let mut canonical = String::new();
         write_canonical(&value, &mut canonical);
         let digest = Sha256::digest(canonical);
-        let mut id = format!(
-            "{}-{}-{}-s{}-",
-            self.model.name, self.method.name, self.task.name, self.seed
-        );
+        let mut id = format!("{}-{}-{}-s{}-", self.model.name, self.method.name, self.task.name, self.seed);
         for byte in &digest[..4] {
             id.push_str(&format!("{byte:02x}"));
         }
@@ -63,10 +60,7 @@ impl Run {
         document.insert("model".into(), list(toml::Value::try_from(&self.model)));
         document.insert("task".into(), list(toml::Value::try_from(&self.task)));
         document.insert("method".into(), list(toml::Value::try_from(&self.method)));
-        document.insert(
-            "training".into(),
-            table(toml::Value::try_from(&self.training)),
-        );
+        document.insert("training".into(), table(toml::Value::try_from(&self.training)));
         toml::to_string(&document).expect("tables of text, numbers and lists are TOML")
     }
 }
@@ -123,10 +117,7 @@ mod tests {
 
     #[test]
     fn an_id_is_the_same_wherever_the_plan_lies_and_never_changes() {
-        assert_eq!(
-            run(PLAN, "here/one.toml").id(),
-            run(PLAN, "there/one.toml").id()
-        );
+        assert_eq!(run(PLAN, "here/one.toml").id(), run(PLAN, "there/one.toml").id());
         // Finished runs are found by their id: a change here makes every sweep start over.
         assert_eq!(run(PLAN, "one.toml").id(), "m-l-t-s7-99b09c2a");
     }

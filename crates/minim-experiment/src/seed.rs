@@ -40,9 +40,7 @@ pub fn stream(seed: u64, purpose: Purpose) -> u64 {
         .chain_update(b"/")
         .chain_update(seed.to_le_bytes())
         .finalize();
-    let (start, _) = digest
-        .split_first_chunk()
-        .expect("a SHA-256 digest has 32 bytes");
+    let (start, _) = digest.split_first_chunk().expect("a SHA-256 digest has 32 bytes");
     u64::from_le_bytes(*start)
 }
 
@@ -52,19 +50,11 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 5] = [
-        Purpose::DataOrder,
-        Purpose::Dropout,
-        Purpose::Init,
-        Purpose::FewShot,
-        Purpose::Masking,
-    ];
+    const ALL: [Purpose; 5] = [Purpose::DataOrder, Purpose::Dropout, Purpose::Init, Purpose::FewShot, Purpose::Masking];
 
     #[test]
     fn streams_differ_by_purpose_and_by_seed() {
-        let drawn: BTreeSet<u64> = (0..100)
-            .flat_map(|seed| ALL.map(|purpose| stream(seed, purpose)))
-            .collect();
+        let drawn: BTreeSet<u64> = (0..100).flat_map(|seed| ALL.map(|purpose| stream(seed, purpose))).collect();
         assert_eq!(drawn.len(), 500);
     }
 

@@ -14,9 +14,7 @@ pub struct Store {
 impl Store {
     /// The store in `folder`, which is made when the first record is written.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-        }
+        Self { folder: folder.into() }
     }
 
     /// The folder.
@@ -52,9 +50,7 @@ impl Store {
     /// # Errors
     /// The file is there but cannot be read, or is no record.
     pub fn is_finished(&self, run_id: &str) -> Result<bool, Error> {
-        Ok(self
-            .read(run_id)?
-            .is_some_and(|record| record.status == Status::Finished))
+        Ok(self.read(run_id)?.is_some_and(|record| record.status == Status::Finished))
     }
 
     /// Writes `record` in place of an earlier one, whole or not at all.
@@ -70,20 +66,15 @@ impl Store {
         })?;
         // JSON has no NaN: serde_json writes null in its place, which would only be found out when it is read back.
         parse(&path, &text)?;
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|source| io(&self.folder, "make the folder", source))?;
+        std::fs::create_dir_all(&self.folder).map_err(|source| io(&self.folder, "make the folder", source))?;
         // The process id keeps two sweeps over one folder apart; neither name ends in .json.
-        let partial = self
-            .folder
-            .join(format!("{}.{}.partial", record.run_id, std::process::id()));
+        let partial = self.folder.join(format!("{}.{}.partial", record.run_id, std::process::id()));
         let written = std::fs::File::create(&partial).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.write_all(b"\n")?;
             file.sync_all()
         });
-        written
-            .and_then(|()| std::fs::rename(&partial, &path))
-            .map_err(|source| io(&path, "write the record", source))
+        written.and_then(|()| std::fs::rename(&partial, &path)).map_err(|source| io(&path, "write the record", source))
     }
 
     /// All records of the folder, sorted by file name.
@@ -95,10 +86,7 @@ impl Store {
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(list)? {
             let path = entry.map_err(list)?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            if path.extension().is_some_and(|extension| extension == "json") {
                 paths.push(path);
             }
         }
@@ -106,8 +94,7 @@ impl Store {
         paths
             .iter()
             .map(|path| {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|source| io(path, "read the record", source))?;
+                let text = std::fs::read_to_string(path).map_err(|source| io(path, "read the record", source))?;
                 parse(path, &text)
             })
             .collect()
@@ -115,21 +102,12 @@ impl Store {
 }
 
 fn io(path: &Path, action: &'static str, source: std::io::Error) -> Error {
-    Error::Io {
-        path: path.to_owned(),
-        action,
-        source,
-    }
+    Error::Io { path: path.to_owned(), action, source }
 }
 
 fn parse(path: &Path, text: &str) -> Result<Record, Error> {
-    let invalid = |line, message| Error::Record {
-        path: path.to_owned(),
-        line,
-        message,
-    };
-    let record: Record = serde_json::from_str(text)
-        .map_err(|error| invalid(error.line().max(1), error.to_string()))?;
+    let invalid = |line, message| Error::Record { path: path.to_owned(), line, message };
+    let record: Record = serde_json::from_str(text).map_err(|error| invalid(error.line().max(1), error.to_string()))?;
     if record.schema_version != SCHEMA_VERSION {
         let message = format!("schema_version is {}", record.schema_version);
         return Err(invalid(1, message));
@@ -152,15 +130,8 @@ mod tests {
             method = [{ name = "l", kind = "lora" }]
         "#;
         let experiment = Experiment::parse(plan, Path::new("one.toml")).expect("a plan");
-        let mut record = Record::failed(
-            experiment.runs().remove(0),
-            "out of memory",
-            "2026-01-31T12:00:00Z",
-        );
-        record.scores = Scores {
-            validation: [("entity_f1".to_owned(), 0.1 + 0.2)].into(),
-            test: Default::default(),
-        };
+        let mut record = Record::failed(experiment.runs().remove(0), "out of memory", "2026-01-31T12:00:00Z");
+        record.scores = Scores { validation: [("entity_f1".to_owned(), 0.1 + 0.2)].into(), test: Default::default() };
         record
     }
 
@@ -171,10 +142,7 @@ mod tests {
         let mut record = record();
         assert!(!store.is_finished(&record.run_id).expect("no record yet"));
         store.write(&record).expect("written");
-        assert_eq!(
-            store.read(&record.run_id).expect("readable"),
-            Some(record.clone())
-        );
+        assert_eq!(store.read(&record.run_id).expect("readable"), Some(record.clone()));
         assert!(!store.is_finished(&record.run_id).expect("readable"));
         record.status = Status::Finished;
         store.write(&record).expect("written again");

@@ -27,9 +27,7 @@ pub fn majority(labels: &[usize], classes: usize) -> Result<usize, Error> {
     let first_most_frequent = (0..classes).rev().max_by_key(|&class| counts[class]);
     match first_most_frequent {
         Some(class) if !labels.is_empty() => Ok(class),
-        _ => Err(Error::Empty {
-            what: "training label",
-        }),
+        _ => Err(Error::Empty { what: "training label" }),
     }
 }
 
@@ -39,24 +37,9 @@ mod tests {
 
     #[test]
     fn bad_input_is_named() {
-        assert_eq!(
-            majority(&[], 2),
-            Err(Error::Empty {
-                what: "training label"
-            })
-        );
-        assert_eq!(
-            majority(&[], 0),
-            Err(Error::Empty {
-                what: "training label"
-            })
-        );
-        let label = Error::LabelOutOfRange {
-            what: "training labels",
-            position: 1,
-            label: 2,
-            classes: 2,
-        };
+        assert_eq!(majority(&[], 2), Err(Error::Empty { what: "training label" }));
+        assert_eq!(majority(&[], 0), Err(Error::Empty { what: "training label" }));
+        let label = Error::LabelOutOfRange { what: "training labels", position: 1, label: 2, classes: 2 };
         assert_eq!(majority(&[0, 2], 2), Err(label));
     }
 }

@@ -59,25 +59,15 @@ pub fn counts(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Ve
         false_negatives: tally.actual - tally.correct,
         true_negatives: truth.len() + tally.correct - tally.predicted - tally.actual,
     };
-    Ok(tallies(truth, predicted, classes)?
-        .into_iter()
-        .map(counts)
-        .collect())
+    Ok(tallies(truth, predicted, classes)?.into_iter().map(counts).collect())
 }
 
 /// Precision, recall, F1 and support, one per class (scikit-learn's `average=None`, `labels=range(classes)`).
 ///
 /// # Errors
 /// As [`counts`].
-pub fn per_class(
-    truth: &[usize],
-    predicted: &[usize],
-    classes: usize,
-) -> Result<Vec<Scores>, Error> {
-    Ok(tallies(truth, predicted, classes)?
-        .into_iter()
-        .map(Tally::scores)
-        .collect())
+pub fn per_class(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Vec<Scores>, Error> {
+    Ok(tallies(truth, predicted, classes)?.into_iter().map(Tally::scores).collect())
 }
 
 /// Precision, recall, F1 and support averaged over the classes that `labels` names.
@@ -137,13 +127,7 @@ pub fn recall(
 /// assert_eq!(f1(&truth, &predicted, 3, Average::Macro, Labels::All)?, 0.8 / 3.0);
 /// # Ok::<(), minim_metrics::Error>(())
 /// ```
-pub fn f1(
-    truth: &[usize],
-    predicted: &[usize],
-    classes: usize,
-    by: Average,
-    labels: Labels<'_>,
-) -> Result<f64, Error> {
+pub fn f1(truth: &[usize], predicted: &[usize], classes: usize, by: Average, labels: Labels<'_>) -> Result<f64, Error> {
     averaged(truth, predicted, classes, by, labels).map(|scores| scores.f1)
 }
 
@@ -182,42 +166,19 @@ fn choose(tallies: &[Tally], labels: Labels<'_>) -> Result<Vec<Tally>, Error> {
             labels.iter().map(|&label| tallies[label]).collect()
         }
     };
-    if chosen.is_empty() {
-        Err(Error::Empty {
-            what: "label to average over",
-        })
-    } else {
-        Ok(chosen)
-    }
+    if chosen.is_empty() { Err(Error::Empty { what: "label to average over" }) } else { Ok(chosen) }
 }
 
 fn check_lengths(truth: &[usize], predicted: &[usize]) -> Result<(), Error> {
     if truth.len() != predicted.len() {
-        return Err(Error::LengthsDiffer {
-            what: "labels",
-            truth: truth.len(),
-            predicted: predicted.len(),
-        });
+        return Err(Error::LengthsDiffer { what: "labels", truth: truth.len(), predicted: predicted.len() });
     }
-    if truth.is_empty() {
-        Err(Error::Empty { what: "example" })
-    } else {
-        Ok(())
-    }
+    if truth.is_empty() { Err(Error::Empty { what: "example" }) } else { Ok(()) }
 }
 
-pub(crate) fn check_labels(
-    what: &'static str,
-    labels: &[usize],
-    classes: usize,
-) -> Result<(), Error> {
+pub(crate) fn check_labels(what: &'static str, labels: &[usize], classes: usize) -> Result<(), Error> {
     match labels.iter().position(|&label| label >= classes) {
-        Some(position) => Err(Error::LabelOutOfRange {
-            what,
-            position,
-            label: labels[position],
-            classes,
-        }),
+        Some(position) => Err(Error::LabelOutOfRange { what, position, label: labels[position], classes }),
         None => Ok(()),
     }
 }
@@ -231,61 +192,24 @@ mod tests {
         let empty = accuracy(&[], &[]);
         assert_eq!(empty, Err(Error::Empty { what: "example" }));
         let lengths = accuracy(&[0, 1], &[0]);
-        assert_eq!(
-            lengths,
-            Err(Error::LengthsDiffer {
-                what: "labels",
-                truth: 2,
-                predicted: 1
-            })
-        );
+        assert_eq!(lengths, Err(Error::LengthsDiffer { what: "labels", truth: 2, predicted: 1 }));
         let label = counts(&[0, 1], &[0, 3], 3);
-        assert_eq!(
-            label,
-            Err(Error::LabelOutOfRange {
-                what: "prediction",
-                position: 1,
-                label: 3,
-                classes: 3
-            })
-        );
+        assert_eq!(label, Err(Error::LabelOutOfRange { what: "prediction", position: 1, label: 3, classes: 3 }));
         let message = label.map_err(|error| error.to_string());
         assert_eq!(
             message,
-            Err(
-                "label 3 at position 1 (from 0) of the prediction: expected a label below 3"
-                    .to_owned()
-            )
+            Err("label 3 at position 1 (from 0) of the prediction: expected a label below 3".to_owned())
         );
     }
 
     #[test]
     fn a_choice_of_labels_must_make_sense() {
         let micro = |labels| f1(&[0, 1], &[0, 0], 2, Average::Micro, labels);
-        assert_eq!(
-            micro(Labels::Only(&[])),
-            Err(Error::Empty {
-                what: "label to average over"
-            })
-        );
-        assert_eq!(
-            micro(Labels::Only(&[1, 1])),
-            Err(Error::RepeatedLabel { label: 1 })
-        );
-        assert!(matches!(
-            micro(Labels::Only(&[1, 2])),
-            Err(Error::LabelOutOfRange { position: 1, .. })
-        ));
-        assert!(matches!(
-            micro(Labels::Except(2)),
-            Err(Error::LabelOutOfRange { label: 2, .. })
-        ));
+        assert_eq!(micro(Labels::Only(&[])), Err(Error::Empty { what: "label to average over" }));
+        assert_eq!(micro(Labels::Only(&[1, 1])), Err(Error::RepeatedLabel { label: 1 }));
+        assert!(matches!(micro(Labels::Only(&[1, 2])), Err(Error::LabelOutOfRange { position: 1, .. })));
+        assert!(matches!(micro(Labels::Except(2)), Err(Error::LabelOutOfRange { label: 2, .. })));
         let only_class = f1(&[0], &[0], 1, Average::Micro, Labels::Except(0));
-        assert_eq!(
-            only_class,
-            Err(Error::Empty {
-                what: "label to average over"
-            })
-        );
+        assert_eq!(only_class, Err(Error::Empty { what: "label to average over" }));
     }
 }

@@ -72,16 +72,9 @@ pub fn spans<S: AsRef<str>>(tags: &[S]) -> Result<Vec<Span<'_>>, Error> {
 /// assert_eq!(report.per_type[0].0, "Dose");
 /// # Ok::<(), minim_metrics::Error>(())
 /// ```
-pub fn scores<S: AsRef<str>, T: AsRef<str>>(
-    truth: &[Vec<S>],
-    predicted: &[Vec<T>],
-) -> Result<EntityReport, Error> {
+pub fn scores<S: AsRef<str>, T: AsRef<str>>(truth: &[Vec<S>], predicted: &[Vec<T>]) -> Result<EntityReport, Error> {
     if truth.len() != predicted.len() {
-        return Err(Error::LengthsDiffer {
-            what: "sentences",
-            truth: truth.len(),
-            predicted: predicted.len(),
-        });
+        return Err(Error::LengthsDiffer { what: "sentences", truth: truth.len(), predicted: predicted.len() });
     }
     if truth.is_empty() {
         return Err(Error::Empty { what: "sentence" });
@@ -90,11 +83,7 @@ pub fn scores<S: AsRef<str>, T: AsRef<str>>(
     for (sentence, (truth, predicted)) in truth.iter().zip(predicted).enumerate() {
         if truth.len() != predicted.len() {
             let (truth, predicted) = (truth.len(), predicted.len());
-            return Err(Error::SentenceLengthsDiffer {
-                sentence,
-                truth,
-                predicted,
-            });
+            return Err(Error::SentenceLengthsDiffer { sentence, truth, predicted });
         }
         let actual = spans_of_sentence(truth, sentence)?;
         for span in &actual {
@@ -112,10 +101,7 @@ pub fn scores<S: AsRef<str>, T: AsRef<str>>(
         micro: average(&tallies, Average::Micro),
         macro_average: average(&tallies, Average::Macro),
         weighted: average(&tallies, Average::Weighted),
-        per_type: types
-            .into_iter()
-            .map(|(kind, tally)| (kind.to_owned(), tally.scores()))
-            .collect(),
+        per_type: types.into_iter().map(|(kind, tally)| (kind.to_owned(), tally.scores())).collect(),
     })
 }
 
@@ -132,11 +118,7 @@ fn spans_of_sentence<S: AsRef<str>>(tags: &[S], sentence: usize) -> Result<Vec<S
         };
         match (prefix, spans.last_mut()) {
             (Some('B'), _) => {
-                spans.push(Span {
-                    start: position,
-                    end: position + 1,
-                    kind,
-                });
+                spans.push(Span { start: position, end: position + 1, kind });
                 open = true;
             }
             (Some('I'), Some(last)) if open && last.kind == kind => last.end = position + 1,
@@ -155,61 +137,27 @@ mod tests {
     fn bad_input_is_named() {
         let none: [Vec<&str>; 0] = [];
         assert_eq!(scores(&none, &none), Err(Error::Empty { what: "sentence" }));
-        let sentences = Error::LengthsDiffer {
-            what: "sentences",
-            truth: 1,
-            predicted: 0,
-        };
+        let sentences = Error::LengthsDiffer { what: "sentences", truth: 1, predicted: 0 };
         assert_eq!(scores(&[vec!["O"]], &none), Err(sentences));
         let tags = scores(&[vec!["O"], vec!["O", "O"]], &[vec!["O"], vec!["O"]]);
-        assert_eq!(
-            tags,
-            Err(Error::SentenceLengthsDiffer {
-                sentence: 1,
-                truth: 2,
-                predicted: 1
-            })
-        );
+        assert_eq!(tags, Err(Error::SentenceLengthsDiffer { sentence: 1, truth: 2, predicted: 1 }));
     }
 
     #[test]
     fn a_tag_that_is_not_bio_is_an_error_without_the_tag() {
         for tag in ["E-Drug", "S-Drug", "", "b-Drug", "aspirin"] {
             let error = scores(&[vec!["O"], vec!["O", "O"]], &[vec!["O"], vec!["O", tag]]);
-            assert_eq!(
-                error,
-                Err(Error::NotBio {
-                    sentence: 1,
-                    position: 1
-                })
-            );
+            assert_eq!(error, Err(Error::NotBio { sentence: 1, position: 1 }));
         }
-        let message = Error::NotBio {
-            sentence: 1,
-            position: 1,
-        }
-        .to_string();
-        assert_eq!(
-            message,
-            "sentence 1, tag 1 (both from 0): expected O, B-<type> or I-<type>"
-        );
+        let message = Error::NotBio { sentence: 1, position: 1 }.to_string();
+        assert_eq!(message, "sentence 1, tag 1 (both from 0): expected O, B-<type> or I-<type>");
     }
 
     #[test]
     fn no_entity_at_all_scores_zero_in_every_average() {
         let report = scores(&[vec!["O", "I-Drug"]], &[vec!["O", "O"]]);
-        let zero = Scores {
-            precision: 0.0,
-            recall: 0.0,
-            f1: 0.0,
-            support: 0,
-        };
-        let expected = EntityReport {
-            micro: zero,
-            macro_average: zero,
-            weighted: zero,
-            per_type: Vec::new(),
-        };
+        let zero = Scores { precision: 0.0, recall: 0.0, f1: 0.0, support: 0 };
+        let expected = EntityReport { micro: zero, macro_average: zero, weighted: zero, per_type: Vec::new() };
         assert_eq!(report, Ok(expected));
     }
 }

@@ -21,9 +21,7 @@ pub enum Error {
         predicted: usize,
     },
     /// One sentence has another number of tags in the prediction.
-    #[error(
-        "sentence {sentence} (from 0): {truth} tags in the truth, but {predicted} in the prediction"
-    )]
+    #[error("sentence {sentence} (from 0): {truth} tags in the truth, but {predicted} in the prediction")]
     SentenceLengthsDiffer {
         /// Index of the sentence.
         sentence: usize,
@@ -33,9 +31,7 @@ pub enum Error {
         predicted: usize,
     },
     /// A class index is not below the number of classes.
-    #[error(
-        "label {label} at position {position} (from 0) of the {what}: expected a label below {classes}"
-    )]
+    #[error("label {label} at position {position} (from 0) of the {what}: expected a label below {classes}")]
     LabelOutOfRange {
         /// Where the label stands: truth, prediction or chosen labels.
         what: &'static str,

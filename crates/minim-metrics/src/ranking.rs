@@ -32,11 +32,7 @@ pub fn auroc(truth: &[bool], scores: &[f64]) -> Result<f64, Error> {
 /// # Errors
 /// No example, another number of rows than of truths, a label that is not below `classes`, a row that is not
 /// `classes` long, a score that is not finite, or [`Error::Undefined`] when a class has no example or all of them.
-pub fn auroc_ovr_macro<R: AsRef<[f64]>>(
-    truth: &[usize],
-    rows: &[R],
-    classes: usize,
-) -> Result<f64, Error> {
+pub fn auroc_ovr_macro<R: AsRef<[f64]>>(truth: &[usize], rows: &[R], classes: usize) -> Result<f64, Error> {
     one_vs_rest(truth, rows, classes, auroc_of_class)
 }
 
@@ -66,14 +62,8 @@ pub fn average_precision(truth: &[bool], scores: &[f64]) -> Result<f64, Error> {
 /// # Errors
 /// No example, another number of rows than of truths, a label that is not below `classes`, a row that is not
 /// `classes` long, or a score that is not finite.
-pub fn average_precision_macro<R: AsRef<[f64]>>(
-    truth: &[usize],
-    rows: &[R],
-    classes: usize,
-) -> Result<f64, Error> {
-    one_vs_rest(truth, rows, classes, |truth, scores, _| {
-        Ok(step_integral(truth, scores))
-    })
+pub fn average_precision_macro<R: AsRef<[f64]>>(truth: &[usize], rows: &[R], classes: usize) -> Result<f64, Error> {
+    one_vs_rest(truth, rows, classes, |truth, scores, _| Ok(step_integral(truth, scores)))
 }
 
 /// Positives and negatives that share one score.
@@ -89,10 +79,7 @@ fn ties(truth: &[bool], scores: &[f64]) -> Vec<Tie> {
     // Compared by `==`, not by the total order, so that -0 and 0 tie.
     let tie = |group: &[(f64, bool)]| {
         let positives = group.iter().filter(|(_, positive)| *positive).count();
-        Tie {
-            positives,
-            negatives: group.len() - positives,
-        }
+        Tie { positives, negatives: group.len() - positives }
     };
     order.chunk_by(|a, b| a.0 == b.0).map(tie).collect()
 }
@@ -100,11 +87,7 @@ fn ties(truth: &[bool], scores: &[f64]) -> Vec<Tie> {
 fn auroc_of_class(truth: &[bool], scores: &[f64], class: usize) -> Result<f64, Error> {
     let positives = truth.iter().filter(|positive| **positive).count();
     let negatives = truth.len() - positives;
-    let undefined = |missing| Error::Undefined {
-        metric: "AUROC",
-        class,
-        missing,
-    };
+    let undefined = |missing| Error::Undefined { metric: "AUROC", class, missing };
     if positives == 0 {
         return Err(undefined("positive"));
     }
@@ -139,17 +122,10 @@ fn one_vs_rest<R: AsRef<[f64]>>(
     check_labels("truth", truth, classes)?;
     for (row, scores) in rows.iter().map(AsRef::as_ref).enumerate() {
         if scores.len() != classes {
-            return Err(Error::RowLength {
-                row,
-                found: scores.len(),
-                classes,
-            });
+            return Err(Error::RowLength { row, found: scores.len(), classes });
         }
         if let Some(class) = scores.iter().position(|score| !score.is_finite()) {
-            return Err(Error::NotFinite {
-                example: row,
-                class,
-            });
+            return Err(Error::NotFinite { example: row, class });
         }
     }
     let mut sum = 0.0;
@@ -171,17 +147,9 @@ fn check_scores(truth: &[bool], scores: &[f64]) -> Result<(), Error> {
 
 fn check_counts(truth: usize, predicted: usize) -> Result<(), Error> {
     if truth != predicted {
-        return Err(Error::LengthsDiffer {
-            what: "examples",
-            truth,
-            predicted,
-        });
+        return Err(Error::LengthsDiffer { what: "examples", truth, predicted });
     }
-    if truth == 0 {
-        Err(Error::Empty { what: "example" })
-    } else {
-        Ok(())
-    }
+    if truth == 0 { Err(Error::Empty { what: "example" }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -191,68 +159,29 @@ mod tests {
     #[test]
     fn bad_input_is_named() {
         assert_eq!(auroc(&[], &[]), Err(Error::Empty { what: "example" }));
-        let lengths = Error::LengthsDiffer {
-            what: "examples",
-            truth: 1,
-            predicted: 2,
-        };
+        let lengths = Error::LengthsDiffer { what: "examples", truth: 1, predicted: 2 };
         assert_eq!(average_precision(&[true], &[0.1, 0.2]), Err(lengths));
         for score in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let not_finite = Err(Error::NotFinite {
-                example: 1,
-                class: 1,
-            });
+            let not_finite = Err(Error::NotFinite { example: 1, class: 1 });
             assert_eq!(auroc(&[true, false], &[0.5, score]), not_finite);
             assert_eq!(average_precision(&[true, false], &[0.5, score]), not_finite);
             let rows = [[0.5, 0.5], [score, 0.5]];
-            assert_eq!(
-                auroc_ovr_macro(&[0, 1], &rows, 2),
-                Err(Error::NotFinite {
-                    example: 1,
-                    class: 0
-                })
-            );
+            assert_eq!(auroc_ovr_macro(&[0, 1], &rows, 2), Err(Error::NotFinite { example: 1, class: 0 }));
         }
         let short = [vec![0.5, 0.5], vec![1.0]];
-        assert_eq!(
-            auroc_ovr_macro(&[0, 1], &short, 2),
-            Err(Error::RowLength {
-                row: 1,
-                found: 1,
-                classes: 2
-            })
-        );
+        assert_eq!(auroc_ovr_macro(&[0, 1], &short, 2), Err(Error::RowLength { row: 1, found: 1, classes: 2 }));
         let label = average_precision_macro(&[0, 2], &[[0.5, 0.5]; 2], 2);
-        assert!(matches!(
-            label,
-            Err(Error::LabelOutOfRange {
-                position: 1,
-                label: 2,
-                ..
-            })
-        ));
+        assert!(matches!(label, Err(Error::LabelOutOfRange { position: 1, label: 2, .. })));
     }
 
     #[test]
     fn an_undefined_score_says_what_is_missing() {
-        let undefined = |class, missing| {
-            Err(Error::Undefined {
-                metric: "AUROC",
-                class,
-                missing,
-            })
-        };
+        let undefined = |class, missing| Err(Error::Undefined { metric: "AUROC", class, missing });
         assert_eq!(auroc(&[false], &[0.5]), undefined(1, "positive"));
         assert_eq!(auroc(&[true], &[0.5]), undefined(1, "negative"));
-        assert_eq!(
-            auroc_ovr_macro(&[0, 1], &[[0.2, 0.3, 0.5]; 2], 3),
-            undefined(2, "positive")
-        );
+        assert_eq!(auroc_ovr_macro(&[0, 1], &[[0.2, 0.3, 0.5]; 2], 3), undefined(2, "positive"));
         let message = auroc(&[true], &[0.5]).map_err(|error| error.to_string());
-        assert_eq!(
-            message,
-            Err("AUROC of class 1 is undefined: no negative example".to_owned())
-        );
+        assert_eq!(message, Err("AUROC of class 1 is undefined: no negative example".to_owned()));
     }
 
     #[test]

@@ -55,20 +55,14 @@ pub(crate) fn average(tallies: &[Tally], average: Average) -> Scores {
     };
     if average == Average::Micro {
         let sum = |field: fn(&Tally) -> usize| tallies.iter().map(field).sum();
-        let total = Tally {
-            correct: sum(|tally| tally.correct),
-            predicted: sum(|tally| tally.predicted),
-            actual: support,
-        };
+        let total =
+            Tally { correct: sum(|tally| tally.correct), predicted: sum(|tally| tally.predicted), actual: support };
         return total.scores();
     }
     let total: usize = tallies.iter().map(weight).sum();
     // With no weight at all every score is zero: what is not there cannot be predicted correctly.
     let mean = |field: fn(Scores) -> f64| {
-        let sum: f64 = tallies
-            .iter()
-            .map(|tally| weight(tally) as f64 * field(tally.scores()))
-            .sum();
+        let sum: f64 = tallies.iter().map(|tally| weight(tally) as f64 * field(tally.scores())).sum();
         if total == 0 { 0.0 } else { sum / total as f64 }
     };
     Scores {
@@ -81,9 +75,5 @@ pub(crate) fn average(tallies: &[Tally], average: Average) -> Scores {
 
 /// A share, 0 where there is nothing to share: `zero_division=0` of scikit-learn and seqeval.
 fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

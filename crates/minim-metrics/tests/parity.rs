@@ -11,26 +11,16 @@ use serde::de::DeserializeOwned;
 const TOLERANCE: f64 = 1e-9;
 
 fn cases<C: DeserializeOwned>(file: &str, at_least: usize) -> Vec<C> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures/metrics")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/metrics").join(file);
     let text = std::fs::read_to_string(&path).expect("the fixture is committed");
-    let cases: Vec<C> =
-        serde_json::from_str(&text).expect("the fixture has the shape that metrics.py writes");
-    assert!(
-        cases.len() >= at_least,
-        "{file}: {} cases, expected at least {at_least}",
-        cases.len()
-    );
+    let cases: Vec<C> = serde_json::from_str(&text).expect("the fixture has the shape that metrics.py writes");
+    assert!(cases.len() >= at_least, "{file}: {} cases, expected at least {at_least}", cases.len());
     cases
 }
 
 #[track_caller]
 fn assert_close(case: &str, found: f64, expected: f64) {
-    assert!(
-        (found - expected).abs() <= TOLERANCE,
-        "{case}: {found}, expected {expected}"
-    );
+    assert!((found - expected).abs() <= TOLERANCE, "{case}: {found}, expected {expected}");
 }
 
 /// NaN in Python is null in the fixture and `Error::Undefined` here.
@@ -44,11 +34,7 @@ fn assert_same(case: &str, found: Result<f64, Error>, expected: Option<f64>) {
 }
 
 #[track_caller]
-fn assert_scores(
-    case: &str,
-    found: Scores,
-    (precision, recall, f1, support): (f64, f64, f64, usize),
-) {
+fn assert_scores(case: &str, found: Scores, (precision, recall, f1, support): (f64, f64, f64, usize)) {
     assert_close(case, found.precision, precision);
     assert_close(case, found.recall, recall);
     assert_close(case, found.f1, f1);
@@ -73,26 +59,12 @@ struct Classification {
 #[test]
 fn classification_equals_scikit_learn() {
     for case in cases::<Classification>("classification.json", 39) {
-        let (name, truth, predicted, classes) =
-            (&case.name, &case.truth, &case.predicted, case.classes);
-        assert_same(
-            name,
-            classification::accuracy(truth, predicted),
-            Some(case.accuracy),
-        );
+        let (name, truth, predicted, classes) = (&case.name, &case.truth, &case.predicted, case.classes);
+        assert_same(name, classification::accuracy(truth, predicted), Some(case.accuracy));
 
         let counts = classification::counts(truth, predicted, classes).expect(name);
-        let counts: Vec<[usize; 4]> = counts
-            .iter()
-            .map(|c| {
-                [
-                    c.true_positives,
-                    c.false_positives,
-                    c.false_negatives,
-                    c.true_negatives,
-                ]
-            })
-            .collect();
+        let counts: Vec<[usize; 4]> =
+            counts.iter().map(|c| [c.true_positives, c.false_positives, c.false_negatives, c.true_negatives]).collect();
         assert_eq!(counts, case.counts, "{name}");
 
         let per_class = classification::per_class(truth, predicted, classes).expect(name);
@@ -101,35 +73,16 @@ fn classification_equals_scikit_learn() {
             assert_scores(name, found, expected);
         }
 
-        let averages = [
-            (Average::Micro, "micro"),
-            (Average::Macro, "macro"),
-            (Average::Weighted, "weighted"),
-        ];
-        let choices = [
-            (Labels::Present, &case.present),
-            (Labels::All, &case.every),
-            (Labels::Only(&case.only), &case.chosen),
-        ];
+        let averages = [(Average::Micro, "micro"), (Average::Macro, "macro"), (Average::Weighted, "weighted")];
+        let choices =
+            [(Labels::Present, &case.present), (Labels::All, &case.every), (Labels::Only(&case.only), &case.chosen)];
         for (labels, table) in choices {
             for (by, key) in averages {
                 let [precision, recall, f1] = table[key];
                 let name = format!("{name}, {key}, {labels:?}");
-                assert_same(
-                    &name,
-                    classification::precision(truth, predicted, classes, by, labels),
-                    Some(precision),
-                );
-                assert_same(
-                    &name,
-                    classification::recall(truth, predicted, classes, by, labels),
-                    Some(recall),
-                );
-                assert_same(
-                    &name,
-                    classification::f1(truth, predicted, classes, by, labels),
-                    Some(f1),
-                );
+                assert_same(&name, classification::precision(truth, predicted, classes, by, labels), Some(precision));
+                assert_same(&name, classification::recall(truth, predicted, classes, by, labels), Some(recall));
+                assert_same(&name, classification::f1(truth, predicted, classes, by, labels), Some(f1));
             }
         }
     }
@@ -147,16 +100,8 @@ struct Binary {
 #[test]
 fn binary_ranking_equals_scikit_learn() {
     for case in cases::<Binary>("binary.json", 41) {
-        assert_same(
-            &case.name,
-            ranking::auroc(&case.truth, &case.scores),
-            case.auroc,
-        );
-        assert_same(
-            &case.name,
-            ranking::average_precision(&case.truth, &case.scores),
-            case.average_precision,
-        );
+        assert_same(&case.name, ranking::auroc(&case.truth, &case.scores), case.auroc);
+        assert_same(&case.name, ranking::average_precision(&case.truth, &case.scores), case.average_precision);
     }
 }
 
@@ -174,16 +119,8 @@ struct Multiclass {
 fn multiclass_ranking_equals_scikit_learn() {
     for case in cases::<Multiclass>("multiclass.json", 22) {
         let (name, truth, rows, classes) = (&case.name, &case.truth, &case.rows, case.classes);
-        assert_same(
-            name,
-            ranking::auroc_ovr_macro(truth, rows, classes),
-            case.auroc_ovr_macro,
-        );
-        assert_same(
-            name,
-            ranking::average_precision_macro(truth, rows, classes),
-            case.average_precision_macro,
-        );
+        assert_same(name, ranking::auroc_ovr_macro(truth, rows, classes), case.auroc_ovr_macro);
+        assert_same(name, ranking::average_precision_macro(truth, rows, classes), case.average_precision_macro);
     }
 }
 
@@ -202,19 +139,13 @@ struct Entities {
 }
 
 fn tags(sentences: &[String]) -> Vec<Vec<&str>> {
-    sentences
-        .iter()
-        .map(|tags| tags.split_whitespace().collect())
-        .collect()
+    sentences.iter().map(|tags| tags.split_whitespace().collect()).collect()
 }
 
 fn spans(sentences: &[Vec<&str>]) -> Vec<Vec<(String, usize, usize)>> {
     let spans = |tags: &Vec<&str>| {
         let found = entity::spans(tags).expect("the fixture holds BIO tags only");
-        found
-            .into_iter()
-            .map(|span| (span.kind.to_owned(), span.start, span.end))
-            .collect()
+        found.into_iter().map(|span| (span.kind.to_owned(), span.start, span.end)).collect()
     };
     sentences.iter().map(spans).collect()
 }
@@ -232,18 +163,11 @@ fn entities_equal_seqeval() {
         // seqeval divides by no type at all where there is no entity: NaN, and 0 here.
         let (precision, recall, f1, support) = case.macro_average;
         assert_eq!(f1.is_none(), case.per_type.is_empty(), "{name}");
-        let expected = (
-            precision.unwrap_or(0.0),
-            recall.unwrap_or(0.0),
-            f1.unwrap_or(0.0),
-            support,
-        );
+        let expected = (precision.unwrap_or(0.0), recall.unwrap_or(0.0), f1.unwrap_or(0.0), support);
         assert_scores(name, report.macro_average, expected);
 
         assert_eq!(report.per_type.len(), case.per_type.len(), "{name}");
-        for ((kind, found), (expected_kind, p, r, f, s)) in
-            report.per_type.into_iter().zip(case.per_type)
-        {
+        for ((kind, found), (expected_kind, p, r, f, s)) in report.per_type.into_iter().zip(case.per_type) {
             assert_eq!(kind, expected_kind, "{name}");
             assert_scores(name, found, (p, r, f, s));
         }
@@ -260,11 +184,6 @@ struct Majority {
 #[test]
 fn majority_equals_the_dummy_classifier() {
     for case in cases::<Majority>("majority.json", 12) {
-        assert_eq!(
-            baseline::majority(&case.labels, case.classes),
-            Ok(case.majority),
-            "{:?}",
-            case.labels
-        );
+        assert_eq!(baseline::majority(&case.labels, case.classes), Ok(case.majority), "{:?}", case.labels);
     }
 }

@@ -1,8 +1,6 @@
 //! Laws that hold for every input, checked on random ones.
 
-use minim_metrics::classification::{
-    Average, Labels, accuracy, averaged, f1, per_class, precision, recall,
-};
+use minim_metrics::classification::{Average, Labels, accuracy, averaged, f1, per_class, precision, recall};
 use minim_metrics::entity::{self, Span};
 use minim_metrics::ranking::{auroc, average_precision};
 use proptest::collection::vec;
@@ -19,10 +17,7 @@ fn ranked() -> impl Strategy<Value = (Vec<bool>, Vec<f64>)> {
     let example = (any::<bool>(), -20..20_i32);
     vec(example, 0..40).prop_map(|mut examples| {
         examples.extend([(true, 0), (false, 1)]);
-        examples
-            .into_iter()
-            .map(|(truth, score)| (truth, f64::from(score)))
-            .unzip()
+        examples.into_iter().map(|(truth, score)| (truth, f64::from(score))).unzip()
     })
 }
 

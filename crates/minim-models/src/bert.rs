@@ -4,7 +4,7 @@
 //! Bio_ClinicalBERT, TinyBERT, tiny-biobert, bert-tiny, MiniLM and everything else with `"model_type": "bert"`.
 //!
 //! Deviations: the query is scaled before the product with the keys rather than the scores after it (the same to rounding, and cheaper);
-//! `position_embedding_type` other than `absolute` and decoder options are refused. Parity test: `tests/it/parity.rs`.
+//! `position_embedding_type` other than `absolute` and decoder options are refused. Parity tests: `tests/it/{logits,gradients,checkpoints}.rs`.
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig};

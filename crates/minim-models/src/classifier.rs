@@ -43,7 +43,14 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    pub(crate) fn new(backbone: Model, head: HeadKind, hidden: usize, labels: usize, dropout: f64, device: &Device) -> Self {
+    pub(crate) fn new(
+        backbone: Model,
+        head: HeadKind,
+        hidden: usize,
+        labels: usize,
+        dropout: f64,
+        device: &Device,
+    ) -> Self {
         Self {
             backbone,
             dropout: DropoutConfig::new(dropout).init(),

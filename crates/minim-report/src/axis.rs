@@ -31,38 +31,21 @@ impl Axis {
         wanted: usize,
     ) -> Option<Self> {
         let usable = |v: &f64| v.is_finite() && (scale == Scale::Linear || *v > 0.0);
-        let (min, max) =
-            values
-                .into_iter()
-                .filter(usable)
-                .fold(None, |range: Option<(f64, f64)>, v| {
-                    Some(range.map_or((v, v), |(min, max)| (min.min(v), max.max(v))))
-                })?;
+        let (min, max) = values.into_iter().filter(usable).fold(None, |range: Option<(f64, f64)>, v| {
+            Some(range.map_or((v, v), |(min, max)| (min.min(v), max.max(v))))
+        })?;
         let (low, high, ticks) = match scale {
             Scale::Linear => linear(min, max, wanted),
             Scale::Log => log(min, max, wanted),
         };
-        Some(Self {
-            scale,
-            low,
-            high,
-            from,
-            to,
-            ticks,
-        })
+        Some(Self { scale, low, high, from, to, ticks })
     }
 
     /// Log where the values span more than a factor of 20 and all are positive, linear elsewhere.
     pub(crate) fn suited_scale(values: &[f64]) -> Scale {
         let finite = values.iter().copied().filter(|v| v.is_finite());
-        let (min, max) = finite.fold((f64::INFINITY, 0.0_f64), |(min, max), v| {
-            (min.min(v), max.max(v))
-        });
-        if min > 0.0 && max / min > 20.0 {
-            Scale::Log
-        } else {
-            Scale::Linear
-        }
+        let (min, max) = finite.fold((f64::INFINITY, 0.0_f64), |(min, max), v| (min.min(v), max.max(v)));
+        if min > 0.0 && max / min > 20.0 { Scale::Log } else { Scale::Linear }
     }
 
     /// The pixel of a value; values outside the domain stop at its edge.
@@ -84,8 +67,7 @@ impl Axis {
     pub(crate) fn decimals(&self) -> usize {
         match self.ticks.as_slice() {
             [a, b, ..] => {
-                (-((b - a).abs().log10() + 1e-9).floor()).clamp(0.0, 6.0) as usize
-                    + usize::from(is_quarter_step(b - a))
+                (-((b - a).abs().log10() + 1e-9).floor()).clamp(0.0, 6.0) as usize + usize::from(is_quarter_step(b - a))
             }
             _ => 2,
         }
@@ -114,9 +96,7 @@ fn linear(min: f64, max: f64, wanted: usize) -> (f64, f64, Vec<f64>) {
         .unwrap_or(10.0 * power);
     let first = (min / step + 1e-9).floor();
     let last = (max / step - 1e-9).ceil();
-    let ticks: Vec<f64> = (0..=(last - first) as usize)
-        .map(|i| (first + i as f64) * step)
-        .collect();
+    let ticks: Vec<f64> = (0..=(last - first) as usize).map(|i| (first + i as f64) * step).collect();
     (first * step, last * step, ticks)
 }
 
@@ -149,11 +129,7 @@ mod tests {
     fn round_ticks() {
         let axis = Axis::fit(Scale::Linear, [0.61, 0.88], (0.0, 100.0), 5);
         let axis = axis.expect("values were given");
-        let labels: Vec<String> = axis
-            .ticks()
-            .iter()
-            .map(|t| format!("{t:.*}", axis.decimals()))
-            .collect();
+        let labels: Vec<String> = axis.ticks().iter().map(|t| format!("{t:.*}", axis.decimals())).collect();
         assert_eq!(labels, ["0.6", "0.7", "0.8", "0.9"]);
         let axis = Axis::fit(Scale::Log, [300.0, 4e6], (0.0, 100.0), 5);
         let axis = axis.expect("values were given");

@@ -21,32 +21,15 @@ struct Stack {
 
 const TIME: Stack = Stack {
     title: "wall time",
-    parts: &[
-        (Measure::TrainS, ""),
-        (Measure::EvaluateS, " second"),
-        (Measure::LoadS, " third"),
-    ],
+    parts: &[(Measure::TrainS, ""), (Measure::EvaluateS, " second"), (Measure::LoadS, " third")],
 };
-const MEMORY: Stack = Stack {
-    title: "peak memory",
-    parts: &[(Measure::PeakMemoryBytes, "")],
-};
-const DEVICE_MEMORY: Stack = Stack {
-    title: "peak device memory",
-    parts: &[(Measure::PeakDeviceMemoryBytes, "")],
-};
-const DISK: Stack = Stack {
-    title: "kept on disk",
-    parts: &[(Measure::KeptBytes, "")],
-};
+const MEMORY: Stack = Stack { title: "peak memory", parts: &[(Measure::PeakMemoryBytes, "")] };
+const DEVICE_MEMORY: Stack = Stack { title: "peak device memory", parts: &[(Measure::PeakDeviceMemoryBytes, "")] };
+const DISK: Stack = Stack { title: "kept on disk", parts: &[(Measure::KeptBytes, "")] };
 
 /// The figure of one task; `None` if no run finished.
 pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure> {
-    let choices: Vec<&Choice> = task
-        .choices
-        .iter()
-        .filter(|c| !c.costs.is_empty())
-        .collect();
+    let choices: Vec<&Choice> = task.choices.iter().filter(|c| !c.costs.is_empty()).collect();
     if choices.is_empty() {
         return None;
     }
@@ -81,16 +64,9 @@ pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure>
         let name = fit_text(&choice.method_label(), NAMES - 32.0);
         canvas.text((20.0, y + 15.0), Anchor::Start, "label", &name);
         for (i, stack) in stacks.iter().enumerate() {
-            let longest = choices
-                .iter()
-                .filter_map(|c| stack.total(c))
-                .fold(0.0, f64::max);
-            let area = Area {
-                x: NAMES + i as f64 * width,
-                y: y + (ROW - BAR) / 2.0,
-                width: width - VALUE,
-                height: BAR,
-            };
+            let longest = choices.iter().filter_map(|c| stack.total(c)).fold(0.0, f64::max);
+            let area =
+                Area { x: NAMES + i as f64 * width, y: y + (ROW - BAR) / 2.0, width: width - VALUE, height: BAR };
             stack.draw(&mut canvas, area, choice, longest);
         }
         y += ROW;
@@ -115,10 +91,7 @@ pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure>
 
 impl Stack {
     fn total(&self, choice: &Choice) -> Option<f64> {
-        self.parts
-            .iter()
-            .filter_map(|(measure, _)| choice.cost(*measure))
-            .reduce(|a, b| a + b)
+        self.parts.iter().filter_map(|(measure, _)| choice.cost(*measure)).reduce(|a, b| a + b)
     }
 
     fn draw(&self, canvas: &mut Canvas, area: Area, choice: &Choice, longest: f64) {
@@ -130,18 +103,9 @@ impl Stack {
             let Some(value) = choice.cost(*measure) else {
                 continue;
             };
-            let width = if longest > 0.0 {
-                area.width * value / longest
-            } else {
-                0.0
-            };
+            let width = if longest > 0.0 { area.width * value / longest } else { 0.0 };
             let class = format!("bar {}{shade}", palette::class(choice.method_index));
-            let tooltip = format!(
-                "{}: {} {}",
-                choice.label(),
-                measure.title(),
-                measure.format(value)
-            );
+            let tooltip = format!("{}: {} {}", choice.label(), measure.title(), measure.format(value));
             canvas.rect(Area { x, width, ..area }, &class, &tooltip);
             x += width;
         }

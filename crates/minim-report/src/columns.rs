@@ -53,10 +53,7 @@ impl Column {
             }
             Content::Score(metric) => {
                 let spread = choice.scores.get(metric);
-                number(
-                    spread.map(|s| s.median),
-                    spread.map(|s| s.show(quantity::score)),
-                )
+                number(spread.map(|s| s.median), spread.map(|s| s.show(quantity::score)))
             }
             Content::Majority => {
                 let score = task.majority_score();
@@ -139,13 +136,7 @@ pub(crate) fn of(task: &Task) -> Vec<Column> {
             |share| quantity::significant(100.0 * share),
             "Trainable parameters as a percentage of all.",
         ),
-        cost(
-            "adapter",
-            8,
-            Measure::AdapterParameters,
-            quantity::count,
-            "Parameters of the adapter, without the head.",
-        ),
+        cost("adapter", 8, Measure::AdapterParameters, quantity::count, "Parameters of the adapter, without the head."),
         cost(
             "train s",
             0,

@@ -6,8 +6,14 @@ use minim_experiment::{Metrics, Record, Status, TaskKind};
 
 use crate::{Error, Table};
 
+/// A column's name and its field of a record.
+type Column = (&'static str, fn(&Record) -> String);
+
+/// A prefix of column names, and the metrics of a record that they show.
+type Family = (&'static str, fn(&Record) -> Option<&Metrics>);
+
 /// Columns that every record fills in the same way; the unit stands in the name.
-const FIXED: [(&str, fn(&Record) -> String); 40] = [
+const FIXED: [Column; 40] = [
     ("run_id", |r| r.run_id.clone()),
     ("experiment", |r| r.run.experiment.clone()),
     ("task", |r| r.run.task.name.clone()),
@@ -19,9 +25,7 @@ const FIXED: [(&str, fn(&Record) -> String); 40] = [
     ("task_kind", |r| kind(r).into()),
     ("method_kind", |r| r.run.method.method.kind().into()),
     ("select_metric", |r| r.run.task.select.clone()),
-    ("test_select_score", |r| {
-        number(r.scores.test.get(&r.run.task.select).copied())
-    }),
+    ("test_select_score", |r| number(r.scores.test.get(&r.run.task.select).copied())),
     ("majority_test_select_score", |r| {
         let majority = r.data.as_ref().map(|d| &d.majority.test);
         number(majority.and_then(|m| m.get(&r.run.task.select)).copied())
@@ -32,9 +36,7 @@ const FIXED: [(&str, fn(&Record) -> String); 40] = [
     ("validation_examples", |r| text(&r.data, |d| d.validation)),
     ("test_examples", |r| text(&r.data, |d| d.test)),
     ("total_parameters", |r| text(&r.parameters, |p| p.total)),
-    ("trainable_parameters", |r| {
-        text(&r.parameters, |p| p.trainable)
-    }),
+    ("trainable_parameters", |r| text(&r.parameters, |p| p.trainable)),
     ("adapter_parameters", |r| text(&r.parameters, |p| p.adapter)),
     ("head_parameters", |r| text(&r.parameters, |p| p.head)),
     ("load_s", |r| text(&r.cost, |c| c.load_s)),
@@ -42,24 +44,12 @@ const FIXED: [(&str, fn(&Record) -> String); 40] = [
     ("evaluate_s", |r| text(&r.cost, |c| c.evaluate_s)),
     ("total_s", |r| text(&r.cost, |c| c.total_s)),
     ("best_s", |r| number(r.cost.as_ref().and_then(|c| c.best_s))),
-    ("train_tokens_per_s", |r| {
-        number(r.cost.as_ref().and_then(|c| c.train_tokens_per_s))
-    }),
-    ("train_examples_per_s", |r| {
-        number(r.cost.as_ref().and_then(|c| c.train_examples_per_s))
-    }),
-    ("evaluate_tokens_per_s", |r| {
-        number(r.cost.as_ref().and_then(|c| c.evaluate_tokens_per_s))
-    }),
-    ("evaluate_examples_per_s", |r| {
-        number(r.cost.as_ref().and_then(|c| c.evaluate_examples_per_s))
-    }),
-    ("peak_memory_bytes", |r| {
-        number(r.cost.as_ref().and_then(|c| c.peak_memory_bytes))
-    }),
-    ("peak_device_memory_bytes", |r| {
-        number(r.cost.as_ref().and_then(|c| c.peak_device_memory_bytes))
-    }),
+    ("train_tokens_per_s", |r| number(r.cost.as_ref().and_then(|c| c.train_tokens_per_s))),
+    ("train_examples_per_s", |r| number(r.cost.as_ref().and_then(|c| c.train_examples_per_s))),
+    ("evaluate_tokens_per_s", |r| number(r.cost.as_ref().and_then(|c| c.evaluate_tokens_per_s))),
+    ("evaluate_examples_per_s", |r| number(r.cost.as_ref().and_then(|c| c.evaluate_examples_per_s))),
+    ("peak_memory_bytes", |r| number(r.cost.as_ref().and_then(|c| c.peak_memory_bytes))),
+    ("peak_device_memory_bytes", |r| number(r.cost.as_ref().and_then(|c| c.peak_device_memory_bytes))),
     ("kept_bytes", |r| text(&r.cost, |c| c.kept_bytes)),
     ("base_bytes", |r| text(&r.cost, |c| c.base_bytes)),
     ("device", |r| text(&r.hardware, |h| h.device.clone())),
@@ -79,18 +69,12 @@ impl Table {
     /// The CSV writer refuses a row; with rows of equal length it has no reason to.
     pub fn to_csv(&self) -> Result<String, Error> {
         let names = |of: fn(&Record) -> Option<&Metrics>| -> BTreeSet<&String> {
-            self.records()
-                .iter()
-                .filter_map(of)
-                .flat_map(|metrics| metrics.keys())
-                .collect()
+            self.records().iter().filter_map(of).flat_map(|metrics| metrics.keys()).collect()
         };
-        let families: [(&str, fn(&Record) -> Option<&Metrics>); 3] = [
+        let families: [Family; 3] = [
             ("test", |r| Some(&r.scores.test)),
             ("validation", |r| Some(&r.scores.validation)),
-            ("majority_test", |r| {
-                r.data.as_ref().map(|d| &d.majority.test)
-            }),
+            ("majority_test", |r| r.data.as_ref().map(|d| &d.majority.test)),
         ];
         let families = families.map(|(prefix, of)| (prefix, of, names(of)));
 
@@ -104,17 +88,11 @@ impl Table {
             let mut row: Vec<String> = FIXED.iter().map(|(_, value)| value(record)).collect();
             for (_, of, metrics) in &families {
                 let values = of(record);
-                row.extend(
-                    metrics
-                        .iter()
-                        .map(|m| number(values.and_then(|v| v.get(*m)).copied())),
-                );
+                row.extend(metrics.iter().map(|m| number(values.and_then(|v| v.get(*m)).copied())));
             }
             writer.write_record(&row)?;
         }
-        let bytes = writer
-            .into_inner()
-            .map_err(|error| csv::Error::from(error.into_error()))?;
+        let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
         // Every field was a String.
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -136,9 +114,7 @@ fn kind(record: &Record) -> &'static str {
 }
 
 fn text<T, V: ToString>(part: &Option<T>, value: fn(&T) -> V) -> String {
-    part.as_ref()
-        .map(|part| value(part).to_string())
-        .unwrap_or_default()
+    part.as_ref().map(|part| value(part).to_string()).unwrap_or_default()
 }
 
 fn number(value: Option<impl ToString>) -> String {

@@ -17,11 +17,7 @@ const PANEL_HEIGHT: f64 = 260.0;
 pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure> {
     let mut panels: Vec<(usize, Vec<&Choice>)> = Vec::new();
     for choice in &task.choices {
-        if choice
-            .finished
-            .iter()
-            .all(|&i| curve(&table.records()[i], &task.metric).is_empty())
-        {
+        if choice.finished.iter().all(|&i| curve(&table.records()[i], &task.metric).is_empty()) {
             continue;
         }
         match panels.last_mut() {
@@ -38,10 +34,7 @@ pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure>
         .flat_map(|choice| &choice.finished)
         .flat_map(|&i| curve(&table.records()[i], &task.metric))
         .collect();
-    let majority = table
-        .data_of(task)
-        .and_then(|data| data.majority.validation.get(&task.metric))
-        .copied();
+    let majority = table.data_of(task).and_then(|data| data.majority.validation.get(&task.metric)).copied();
 
     let mut canvas = Canvas::default();
     let mut keys = method_keys(table, task);
@@ -66,11 +59,7 @@ pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure>
         let scores = all.iter().map(|(_, score)| *score).chain(majority);
         let y = Axis::fit(Scale::Linear, scores, (inner.bottom(), inner.y), 5)?;
         let titles = Titles {
-            above: &format!(
-                "{}: validation {}",
-                table.models()[*model],
-                metric::title(&task.metric)
-            ),
+            above: &format!("{}: validation {}", table.models()[*model], metric::title(&task.metric)),
             below: "optimiser steps",
         };
         plot::frame(&mut canvas, panel, (&x, &y), plot::short, &titles);
@@ -81,13 +70,7 @@ pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure>
         for choice in choices {
             for &i in &choice.finished {
                 let record = &table.records()[i];
-                draw(
-                    &mut canvas,
-                    choice,
-                    record,
-                    &curve(record, &task.metric),
-                    (&x, &y),
-                );
+                draw(&mut canvas, choice, record, &curve(record, &task.metric), (&x, &y));
             }
         }
     }
@@ -113,24 +96,11 @@ fn curve(record: &Record, metric: &str) -> Vec<(f64, f64)> {
         .collect()
 }
 
-fn draw(
-    canvas: &mut Canvas,
-    choice: &Choice,
-    record: &Record,
-    curve: &[(f64, f64)],
-    (x, y): (&Axis, &Axis),
-) {
+fn draw(canvas: &mut Canvas, choice: &Choice, record: &Record, curve: &[(f64, f64)], (x, y): (&Axis, &Axis)) {
     let colour = palette::class(choice.method_index);
-    let hollow = if palette::is_hollow(choice.method_index) {
-        " hollow"
-    } else {
-        ""
-    };
+    let hollow = if palette::is_hollow(choice.method_index) { " hollow" } else { "" };
     let name = format!("{}, seed {}", choice.label(), record.seed);
-    let at: Vec<(f64, f64)> = curve
-        .iter()
-        .map(|&(step, score)| (x.pixel(step), y.pixel(score)))
-        .collect();
+    let at: Vec<(f64, f64)> = curve.iter().map(|&(step, score)| (x.pixel(step), y.pixel(score))).collect();
     if at.len() > 1 {
         canvas.polyline(&at, &format!("curve {colour}{hollow}"), &name);
     }

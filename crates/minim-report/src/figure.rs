@@ -33,20 +33,8 @@ pub fn figures(table: &Table) -> Vec<Figure> {
 }
 
 impl Figure {
-    pub(crate) fn new(
-        name: String,
-        title: String,
-        description: String,
-        height: f64,
-        canvas: Canvas,
-    ) -> Self {
-        Self {
-            name,
-            title,
-            description,
-            height: height.ceil(),
-            elements: canvas.into_elements(),
-        }
+    pub(crate) fn new(name: String, title: String, description: String, height: f64, canvas: Canvas) -> Self {
+        Self { name, title, description, height: height.ceil(), elements: canvas.into_elements() }
     }
 
     /// The `<svg>` element for a page that carries [`style`].
@@ -56,14 +44,9 @@ impl Figure {
 
     /// A file of its own, with its style inside and the light colours fixed, so that programs that know no CSS variables show it too.
     pub fn to_svg(&self) -> String {
-        let head = format!(
-            "<style>{}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-            fixed_style()
-        );
-        format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}",
-            self.element(&head)
-        )
+        let head =
+            format!("<style>{}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n", fixed_style());
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", self.element(&head))
     }
 
     fn element(&self, head: &str) -> String {
@@ -90,33 +73,23 @@ fn fixed_style() -> String {
     // The first block of the palette is the light one.
     let light = palette::CSS.split('}').next().unwrap_or_default();
     let mut css = STYLE.to_owned();
-    let declarations = light
-        .split([';', '{', '\n'])
-        .filter_map(|part| part.trim().split_once(':'));
-    let colours: Vec<(&str, &str)> = declarations
-        .filter(|(name, _)| name.starts_with("--"))
-        .map(|(name, value)| (name, value.trim()))
-        .collect();
+    let declarations = light.split([';', '{', '\n']).filter_map(|part| part.trim().split_once(':'));
+    let colours: Vec<(&str, &str)> =
+        declarations.filter(|(name, _)| name.starts_with("--")).map(|(name, value)| (name, value.trim())).collect();
     for (name, value) in &colours {
         css = css.replace(&format!("var({name})"), value);
     }
     // What is left refers to a method's colour through `--c`.
     for index in 0..palette::COLOURS {
         let class = palette::class(index);
-        let colour = colours
-            .iter()
-            .find(|(name, _)| name.strip_prefix("--") == Some(class.as_str()));
+        let colour = colours.iter().find(|(name, _)| name.strip_prefix("--") == Some(class.as_str()));
         for (shape, property) in [("marker", "fill"), ("bar", "fill"), ("curve", "stroke")] {
             if let Some((_, value)) = colour {
-                css.push_str(&format!(
-                    "svg.figure .{shape}.{class} {{ {property}: {value}; }}\n"
-                ));
+                css.push_str(&format!("svg.figure .{shape}.{class} {{ {property}: {value}; }}\n"));
             }
         }
         if let Some((_, value)) = colour {
-            css.push_str(&format!(
-                "svg.figure .marker.hollow.{class} {{ fill: #ffffff; stroke: {value}; }}\n"
-            ));
+            css.push_str(&format!("svg.figure .marker.hollow.{class} {{ fill: #ffffff; stroke: {value}; }}\n"));
         }
     }
     css

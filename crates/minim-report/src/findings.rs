@@ -27,40 +27,23 @@ pub struct Findings<'a> {
 
 /// The findings of every task that has a finished run with a score.
 pub fn findings(table: &Table) -> Vec<Findings<'_>> {
-    table
-        .tasks()
-        .iter()
-        .filter_map(|task| of(table, task))
-        .collect()
+    table.tasks().iter().filter_map(|task| of(table, task)).collect()
 }
 
 fn of<'a>(table: &'a Table, task: &'a Task) -> Option<Findings<'a>> {
     let best = task.best()?;
     let best_score = task.score(best)?.median;
     let median = |choice: &Choice| task.score(choice).map(|score| score.median);
-    let nearly =
-        |choice: &&Choice| median(choice).is_some_and(|score| score >= best_score - MARGIN);
-    let measures = [
-        Measure::KeptBytes,
-        Measure::TrainableParameters,
-        Measure::TrainS,
-        Measure::PeakMemoryBytes,
-    ];
+    let nearly = |choice: &&Choice| median(choice).is_some_and(|score| score >= best_score - MARGIN);
+    let measures = [Measure::KeptBytes, Measure::TrainableParameters, Measure::TrainS, Measure::PeakMemoryBytes];
     let cheapest = measures.into_iter().filter_map(|measure| {
-        let priced = task
-            .choices
-            .iter()
-            .filter(nearly)
-            .filter_map(|c| Some((c, c.cost(measure)?)));
+        let priced = task.choices.iter().filter(nearly).filter_map(|c| Some((c, c.cost(measure)?)));
         let (choice, _) = priced.min_by(|a, b| a.1.total_cmp(&b.1))?;
         Some((measure, choice))
     });
     let above_majority = task.majority_score().map(|majority| {
         let scores: Vec<f64> = task.choices.iter().filter_map(median).collect();
-        (
-            scores.iter().filter(|score| **score > majority).count(),
-            scores.len(),
-        )
+        (scores.iter().filter(|score| **score > majority).count(), scores.len())
     });
     let kind = |choice: &Choice| {
         let run = choice.finished.first().map(|&i| &table.records()[i].run);
@@ -79,14 +62,7 @@ fn of<'a>(table: &'a Table, task: &'a Task) -> Option<Findings<'a>> {
             full_and_adapter.push((full, adapter));
         }
     }
-    Some(Findings {
-        task,
-        best,
-        best_score,
-        cheapest: cheapest.collect(),
-        above_majority,
-        full_and_adapter,
-    })
+    Some(Findings { task, best, best_score, cheapest: cheapest.collect(), above_majority, full_and_adapter })
 }
 
 impl Findings<'_> {
@@ -115,12 +91,8 @@ impl Findings<'_> {
         }
         for (full, adapter) in &self.full_and_adapter {
             let share = adapter.cost(Measure::TrainableShare);
-            let share = share.map_or(String::new(), |share| {
-                format!(
-                    " with {} of the parameters trained",
-                    quantity::percent(share)
-                )
-            });
+            let share = share
+                .map_or(String::new(), |share| format!(" with {} of the parameters trained", quantity::percent(share)));
             sentences.push(format!(
                 "{}: {} against {}: {}{share}.",
                 full.model,

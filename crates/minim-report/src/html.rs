@@ -44,11 +44,7 @@ pub fn html(records: &[Record], options: &Options) -> String {
         (
             "costs",
             "What each choice costs",
-            figures_section(
-                &table,
-                "Median of the seeds; shorter is better.",
-                bars::figure,
-            ),
+            figures_section(&table, "Median of the seeds; shorter is better.", bars::figure),
         ),
         (
             "curves",
@@ -62,34 +58,20 @@ pub fn html(records: &[Record], options: &Options) -> String {
         ("labels", "Scores per label", results::per_label(&table)),
         ("data", "The data", data::datasets(&table)),
         ("settings", "What was run", data::settings(&table)),
-        (
-            "made",
-            "How this page was made",
-            data::made(&table, options.command.as_deref()),
-        ),
+        ("made", "How this page was made", data::made(&table, options.command.as_deref())),
         ("failed", "Failed runs", results::failed(&table)),
-        (
-            "glossary",
-            "What the columns mean",
-            results::glossary(&table),
-        ),
+        ("glossary", "What the columns mean", results::glossary(&table)),
     ];
     let mut nav = String::new();
     let mut body = String::new();
     for (id, heading, content) in sections {
         if !content.is_empty() {
             nav.push_str(&format!("<a href=\"#{id}\">{heading}</a>\n"));
-            body.push_str(&format!(
-                "<section id=\"{id}\">\n<h2>{heading}</h2>\n{content}</section>\n"
-            ));
+            body.push_str(&format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n{content}</section>\n"));
         }
     }
     let title = escape(&options.title);
-    let intro: String = options
-        .intro
-        .iter()
-        .map(|text| format!("<p>{}</p>\n", escape(text)))
-        .collect();
+    let intro: String = options.intro.iter().map(|text| format!("<p>{}</p>\n", escape(text))).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -116,10 +98,7 @@ fn summary(table: &Table) -> String {
         plural(table.methods().len(), "method"),
         plural(seeds.len(), "seed"),
     ];
-    let items: String = counts
-        .iter()
-        .map(|count| format!("<li>{count}</li>"))
-        .collect();
+    let items: String = counts.iter().map(|count| format!("<li>{count}</li>")).collect();
     format!("<ul class=\"summary\">{items}</ul>\n")
 }
 
@@ -136,10 +115,7 @@ fn synthetic_note(table: &Table) -> String {
         return String::new();
     }
     let which = if others {
-        let names: Vec<String> = synthetic
-            .iter()
-            .map(|name| format!("<b>{}</b>", escape(name)))
-            .collect();
+        let names: Vec<String> = synthetic.iter().map(|name| format!("<b>{}</b>", escape(name))).collect();
         format!("The texts of {} were", names.join(", "))
     } else {
         "All texts behind this page were".into()
@@ -155,10 +131,7 @@ fn findings_section(table: &Table) -> String {
     if cards.is_empty() {
         return "<p>No run finished with a score.</p>\n".into();
     }
-    let cautions: String = cautions(table)
-        .iter()
-        .map(|caution| format!("<li>{}</li>\n", escape(caution)))
-        .collect();
+    let cautions: String = cautions(table).iter().map(|caution| format!("<li>{}</li>\n", escape(caution))).collect();
     let cautions = if cautions.is_empty() {
         cautions
     } else {
@@ -169,14 +142,11 @@ fn findings_section(table: &Table) -> String {
 
 fn card(findings: &Findings<'_>) -> String {
     let task = findings.task;
-    let majority = task.majority_score().map_or(String::new(), |majority| {
-        format!(" The majority class scores {}.", quantity::score(majority))
-    });
-    let items: String = findings
-        .sentences()
-        .iter()
-        .map(|sentence| format!("<li>{}</li>\n", escape(sentence)))
-        .collect();
+    let majority = task
+        .majority_score()
+        .map_or(String::new(), |majority| format!(" The majority class scores {}.", quantity::score(majority)));
+    let items: String =
+        findings.sentences().iter().map(|sentence| format!("<li>{}</li>\n", escape(sentence))).collect();
     format!(
         "<article class=\"card\">\n<h3>{}</h3>\n<p class=\"big\">{}</p>\n<p>Best test {}: <b>{}</b>.{majority}</p>\n\
          <ul>\n{items}</ul>\n</article>\n",

@@ -25,10 +25,9 @@ pub(crate) fn draw(canvas: &mut Canvas, keys: &[Key]) -> f64 {
     let (mut x, mut y) = (8.0, 15.0);
     for key in keys {
         let name = match key {
-            Key::Method(_, name)
-            | Key::Model(_, name)
-            | Key::Line(_, name)
-            | Key::Shade(_, name) => fit_text(name, WIDTH - 2.0 * SYMBOL),
+            Key::Method(_, name) | Key::Model(_, name) | Key::Line(_, name) | Key::Shade(_, name) => {
+                fit_text(name, WIDTH - 2.0 * SYMBOL)
+            }
         };
         let width = SYMBOL + text_width(&name) + GAP;
         if x > 8.0 && x + width > WIDTH {
@@ -41,12 +40,7 @@ pub(crate) fn draw(canvas: &mut Canvas, keys: &[Key]) -> f64 {
             Key::Model(index, _) => palette::plain_marker(canvas, (x + 10.0, middle), *index),
             Key::Line(class, _) => canvas.line((x, middle), (x + 20.0, middle), class),
             Key::Shade(class, _) => {
-                let area = Area {
-                    x: x + 2.0,
-                    y: middle - 6.0,
-                    width: 16.0,
-                    height: 12.0,
-                };
+                let area = Area { x: x + 2.0, y: middle - 6.0, width: 16.0, height: 12.0 };
                 canvas.rect(area, class, "");
             }
         }

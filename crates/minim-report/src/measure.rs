@@ -57,9 +57,7 @@ impl Measure {
         match self {
             Self::TotalParameters => parameters.map(|p| p.total as f64),
             Self::TrainableParameters => parameters.map(|p| p.trainable as f64),
-            Self::TrainableShare => parameters
-                .filter(|p| p.total > 0)
-                .map(|p| p.trainable as f64 / p.total as f64),
+            Self::TrainableShare => parameters.filter(|p| p.total > 0).map(|p| p.trainable as f64 / p.total as f64),
             Self::AdapterParameters => parameters.map(|p| p.adapter as f64),
             Self::LoadS => cost.map(|c| c.load_s),
             Self::TrainS => cost.map(|c| c.train_s),
@@ -67,9 +65,7 @@ impl Measure {
             Self::BestS => cost.and_then(|c| c.best_s),
             Self::TrainTokensPerS => cost.and_then(|c| c.train_tokens_per_s),
             Self::PeakMemoryBytes => cost.and_then(|c| c.peak_memory_bytes).map(|b| b as f64),
-            Self::PeakDeviceMemoryBytes => cost
-                .and_then(|c| c.peak_device_memory_bytes)
-                .map(|b| b as f64),
+            Self::PeakDeviceMemoryBytes => cost.and_then(|c| c.peak_device_memory_bytes).map(|b| b as f64),
             Self::KeptBytes => cost.map(|c| c.kept_bytes as f64),
         }
     }
@@ -95,15 +91,11 @@ impl Measure {
     /// A value with its unit, for people.
     pub fn format(self, value: f64) -> String {
         match self {
-            Self::TotalParameters | Self::TrainableParameters | Self::AdapterParameters => {
-                quantity::count(value)
-            }
+            Self::TotalParameters | Self::TrainableParameters | Self::AdapterParameters => quantity::count(value),
             Self::TrainableShare => quantity::percent(value),
             Self::LoadS | Self::TrainS | Self::EvaluateS | Self::BestS => quantity::seconds(value),
             Self::TrainTokensPerS => format!("{} tokens/s", quantity::count(value)),
-            Self::PeakMemoryBytes | Self::PeakDeviceMemoryBytes | Self::KeptBytes => {
-                quantity::bytes(value)
-            }
+            Self::PeakMemoryBytes | Self::PeakDeviceMemoryBytes | Self::KeptBytes => quantity::bytes(value),
         }
     }
 }

@@ -23,9 +23,7 @@ pub(crate) fn title(metric: &str) -> String {
 pub(crate) fn description(metric: &str) -> &'static str {
     match metric {
         "accuracy" => "Share of examples that got the right label.",
-        "macro_f1" => {
-            "F1 of each label, averaged with equal weight: rare labels count as much as frequent ones."
-        }
+        "macro_f1" => "F1 of each label, averaged with equal weight: rare labels count as much as frequent ones.",
         "micro_f1" => {
             "F1 of all decisions taken together. For relations the label that means \"no relation\" is left out, so that finding nothing scores 0."
         }
@@ -34,12 +32,8 @@ pub(crate) fn description(metric: &str) -> &'static str {
             "Chance that a positive example is ranked above a negative one; with more than two labels, each against the rest, averaged. 0.5 is guessing."
         }
         "average_precision" => "Area under the precision-recall curve.",
-        "entity_f1" => {
-            "F1 of whole entities: right only if first word, last word and type all are."
-        }
-        "entity_precision" => {
-            "Share of predicted entities that are real, boundaries and type included."
-        }
+        "entity_f1" => "F1 of whole entities: right only if first word, last word and type all are.",
+        "entity_precision" => "Share of predicted entities that are real, boundaries and type included.",
         "entity_recall" => "Share of real entities that were found, boundaries and type included.",
         "micro_precision" => "Share of predicted relations that are real.",
         "micro_recall" => "Share of real relations that were found.",
@@ -52,13 +46,7 @@ pub(crate) fn beside(task: &Task) -> Vec<String> {
     let wanted: &[&str] = match task.kind {
         TaskKind::SequenceClassification => &["auroc", "accuracy", "macro_f1"],
         TaskKind::Ner => &["entity_precision", "entity_recall", "entity_f1"],
-        TaskKind::RelationExtraction => &[
-            "micro_precision",
-            "micro_recall",
-            "micro_f1",
-            "macro_f1",
-            "accuracy",
-        ],
+        TaskKind::RelationExtraction => &["micro_precision", "micro_recall", "micro_f1", "macro_f1", "accuracy"],
     };
     wanted
         .iter()

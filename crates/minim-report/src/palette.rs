@@ -22,21 +22,9 @@ pub(crate) fn is_hollow(index: usize) -> bool {
 }
 
 /// Draws the marker of `model` in the colour of `method`, centred, about 10 px wide.
-pub(crate) fn marker(
-    canvas: &mut Canvas,
-    (x, y): (f64, f64),
-    model: usize,
-    method: usize,
-    tooltip: &str,
-) {
+pub(crate) fn marker(canvas: &mut Canvas, (x, y): (f64, f64), model: usize, method: usize, tooltip: &str) {
     let hollow = if is_hollow(method) { " hollow" } else { "" };
-    marker_in(
-        canvas,
-        (x, y),
-        model,
-        &format!("marker {}{hollow}", class(method)),
-        tooltip,
-    );
+    marker_in(canvas, (x, y), model, &format!("marker {}{hollow}", class(method)), tooltip);
 }
 
 /// The same shape in a colour that stands for no method, for legends.
@@ -45,9 +33,8 @@ pub(crate) fn plain_marker(canvas: &mut Canvas, at: (f64, f64), model: usize) {
 }
 
 fn marker_in(canvas: &mut Canvas, (x, y): (f64, f64), model: usize, class: &str, tooltip: &str) {
-    let polygon = |offsets: &[(f64, f64)]| -> Vec<(f64, f64)> {
-        offsets.iter().map(|(dx, dy)| (x + dx, y + dy)).collect()
-    };
+    let polygon =
+        |offsets: &[(f64, f64)]| -> Vec<(f64, f64)> { offsets.iter().map(|(dx, dy)| (x + dx, y + dy)).collect() };
     let points = match model % 7 {
         0 => return canvas.circle((x, y), 5.0, class, tooltip),
         1 => polygon(&[(-4.6, -4.6), (4.6, -4.6), (4.6, 4.6), (-4.6, 4.6)]),
@@ -68,14 +55,7 @@ fn marker_in(canvas: &mut Canvas, (x, y): (f64, f64), model: usize, class: &str,
             (-6.0, -2.0),
             (-2.0, -2.0),
         ]),
-        _ => polygon(&[
-            (-3.0, -5.4),
-            (3.0, -5.4),
-            (6.0, 0.0),
-            (3.0, 5.4),
-            (-3.0, 5.4),
-            (-6.0, 0.0),
-        ]),
+        _ => polygon(&[(-3.0, -5.4), (3.0, -5.4), (6.0, 0.0), (3.0, 5.4), (-3.0, 5.4), (-6.0, 0.0)]),
     };
     canvas.polygon(&points, class, tooltip);
 }
@@ -83,11 +63,6 @@ fn marker_in(canvas: &mut Canvas, (x, y): (f64, f64), model: usize, class: &str,
 /// The colour of the method at `index` as a rounded square, for legends.
 pub(crate) fn swatch(canvas: &mut Canvas, (x, y): (f64, f64), index: usize) {
     let hollow = if is_hollow(index) { " hollow" } else { "" };
-    let area = crate::svg::Area {
-        x: x - 7.0,
-        y: y - 6.0,
-        width: 14.0,
-        height: 12.0,
-    };
+    let area = crate::svg::Area { x: x - 7.0, y: y - 6.0, width: 14.0, height: 12.0 };
     canvas.rect(area, &format!("marker {}{hollow}", class(index)), "");
 }

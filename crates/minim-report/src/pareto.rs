@@ -5,22 +5,15 @@
 /// A point `(cost, score)` is beaten by another that costs no more and scores no less, and is better in at
 /// least one of the two. Of equal points all stay. Points with a value that is not finite are left out.
 pub fn front(points: &[(f64, f64)]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..points.len())
-        .filter(|&i| points[i].0.is_finite() && points[i].1.is_finite())
-        .collect();
+    let mut order: Vec<usize> =
+        (0..points.len()).filter(|&i| points[i].0.is_finite() && points[i].1.is_finite()).collect();
     order.sort_by(|&a, &b| {
-        points[a]
-            .0
-            .total_cmp(&points[b].0)
-            .then(points[b].1.total_cmp(&points[a].1))
-            .then(a.cmp(&b))
+        points[a].0.total_cmp(&points[b].0).then(points[b].1.total_cmp(&points[a].1)).then(a.cmp(&b))
     });
     let mut front: Vec<usize> = Vec::new();
     for i in order {
         // Sorted by cost: the last point of the front is the best score seen so far.
-        let keep = front
-            .last()
-            .is_none_or(|&last| points[i].1 > points[last].1 || points[i] == points[last]);
+        let keep = front.last().is_none_or(|&last| points[i].1 > points[last].1 || points[i] == points[last]);
         if keep {
             front.push(i);
         }

@@ -11,12 +11,7 @@ const BOTTOM: f64 = 44.0;
 
 /// The part of a panel that data is drawn in.
 pub(crate) fn inner(panel: Area) -> Area {
-    Area {
-        x: panel.x + LEFT,
-        y: panel.y + TOP,
-        width: panel.width - LEFT - RIGHT,
-        height: panel.height - TOP - BOTTOM,
-    }
+    Area { x: panel.x + LEFT, y: panel.y + TOP, width: panel.width - LEFT - RIGHT, height: panel.height - TOP - BOTTOM }
 }
 
 /// Titles of a panel.
@@ -45,33 +40,14 @@ pub(crate) fn frame(
     for &tick in x.ticks() {
         let at = x.pixel(tick);
         canvas.line((at, inner.y), (at, inner.bottom()), "grid");
-        canvas.text(
-            (at, inner.bottom() + 17.0),
-            Anchor::Middle,
-            "tick",
-            &x_label(tick),
-        );
+        canvas.text((at, inner.bottom() + 17.0), Anchor::Middle, "tick", &x_label(tick));
     }
-    canvas.line(
-        (inner.x, inner.bottom()),
-        (inner.right(), inner.bottom()),
-        "frame",
-    );
+    canvas.line((inner.x, inner.bottom()), (inner.right(), inner.bottom()), "frame");
     let above = fit_text(titles.above, panel.width - 16.0);
-    canvas.text(
-        (panel.x + 8.0, panel.y + 14.0),
-        Anchor::Start,
-        "head",
-        &above,
-    );
+    canvas.text((panel.x + 8.0, panel.y + 14.0), Anchor::Start, "head", &above);
     let below = fit_text(titles.below, inner.width);
     let middle = inner.x + inner.width / 2.0;
-    canvas.text(
-        (middle, inner.bottom() + 35.0),
-        Anchor::Middle,
-        "label",
-        &below,
-    );
+    canvas.text((middle, inner.bottom() + 35.0), Anchor::Middle, "label", &below);
 }
 
 /// A tick as short as it can be: 1000 k becomes 1 M, 0.50 becomes 0.5.
@@ -94,14 +70,8 @@ mod tests {
 
     #[test]
     fn short_ticks() {
-        let cases = [
-            (0.1 + 0.2, "0.3"),
-            (500.0, "500"),
-            (5000.0, "5000"),
-            (20_000.0, "20 k"),
-            (1e6, "1 M"),
-            (0.0, "0"),
-        ];
+        let cases =
+            [(0.1 + 0.2, "0.3"), (500.0, "500"), (5000.0, "5000"), (20_000.0, "20 k"), (1e6, "1 M"), (0.0, "0")];
         for (value, want) in cases {
             assert_eq!(short(value), want);
         }

@@ -11,16 +11,8 @@ pub(crate) struct Placer {
 impl Placer {
     /// Labels stay inside `bounds` and off the markers at `points`.
     pub(crate) fn new(bounds: Area, points: &[(f64, f64)]) -> Self {
-        let marker = |&(x, y): &(f64, f64)| Area {
-            x: x - 7.0,
-            y: y - 7.0,
-            width: 14.0,
-            height: 14.0,
-        };
-        Self {
-            bounds,
-            taken: points.iter().map(marker).collect(),
-        }
+        let marker = |&(x, y): &(f64, f64)| Area { x: x - 7.0, y: y - 7.0, width: 14.0, height: 14.0 };
+        Self { bounds, taken: points.iter().map(marker).collect() }
     }
 
     /// A place for `text` near its point, or `None` where every place near it is taken.
@@ -39,9 +31,7 @@ impl Placer {
         let (at, anchor, area) = candidates
             .into_iter()
             .map(|(at, anchor)| (at, anchor, Area::of_text(text, at, anchor)))
-            .find(|(_, _, area)| {
-                self.bounds.contains(area) && self.taken.iter().all(|taken| !taken.overlaps(area))
-            })?;
+            .find(|(_, _, area)| self.bounds.contains(area) && self.taken.iter().all(|taken| !taken.overlaps(area)))?;
         self.taken.push(area);
         Some((at, anchor))
     }
@@ -72,12 +62,7 @@ mod tests {
 
     #[test]
     fn a_lone_point_is_labelled() {
-        let bounds = Area {
-            x: 0.0,
-            y: 0.0,
-            width: 400.0,
-            height: 200.0,
-        };
+        let bounds = Area { x: 0.0, y: 0.0, width: 400.0, height: 200.0 };
         let mut placer = Placer::new(bounds, &[(200.0, 100.0)]);
         assert!(placer.place("tiny · full", (200.0, 100.0)).is_some());
     }

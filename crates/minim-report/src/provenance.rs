@@ -7,10 +7,7 @@ use minim_experiment::{Hardware, Record, Status};
 use crate::{Table, quantity};
 
 /// What was said by the records, each distinct answer with the number of records that gave it, the most frequent first.
-pub(crate) fn distinct(
-    records: &[Record],
-    say: impl Fn(&Record) -> Option<String>,
-) -> Vec<(String, usize)> {
+pub(crate) fn distinct(records: &[Record], say: impl Fn(&Record) -> Option<String>) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for answer in records.iter().filter_map(say) {
         *counts.entry(answer).or_default() += 1;
@@ -39,10 +36,7 @@ pub(crate) fn machine(hardware: &Hardware) -> String {
 /// The versions in one line.
 pub(crate) fn versions(record: &Record) -> Option<String> {
     let versions = record.versions.as_ref()?;
-    Some(format!(
-        "minim {}, burn {}, {}",
-        versions.minim, versions.burn, versions.rustc
-    ))
+    Some(format!("minim {}, burn {}, {}", versions.minim, versions.burn, versions.rustc))
 }
 
 /// What a reader must keep in mind before comparing numbers, a sentence each.
@@ -50,14 +44,10 @@ pub(crate) fn cautions(table: &Table) -> Vec<String> {
     let records = table.records();
     let mut cautions = Vec::new();
     let choices = || table.tasks().iter().flat_map(|task| &task.choices);
-    let seeds: Vec<usize> = choices()
-        .map(|c| c.finished.len())
-        .filter(|n| *n > 0)
-        .collect();
+    let seeds: Vec<usize> = choices().map(|c| c.finished.len()).filter(|n| *n > 0).collect();
     if let (Some(fewest), Some(most)) = (seeds.iter().min(), seeds.iter().max()) {
         if *most == 1 {
-            cautions
-                .push("One run per choice: a difference of a point or two may be chance.".into());
+            cautions.push("One run per choice: a difference of a point or two may be chance.".into());
         } else if fewest != most {
             cautions.push(format!(
                 "Choices have between {fewest} and {} behind them; compare those with one seed with care.",
@@ -84,16 +74,9 @@ pub(crate) fn cautions(table: &Table) -> Vec<String> {
             machines.len()
         ));
     }
-    let failed = records
-        .iter()
-        .filter(|r| r.status == Status::Failed)
-        .count();
+    let failed = records.iter().filter(|r| r.status == Status::Failed).count();
     if failed > 0 {
-        cautions.push(format!(
-            "{} of {} failed.",
-            failed,
-            plural(records.len(), "run")
-        ));
+        cautions.push(format!("{} of {} failed.", failed, plural(records.len(), "run")));
     }
     if choices().any(|choice| choice.variant.is_some()) {
         cautions.push("Some names stand for runs with different settings; they are numbered, and what differs is said under the table.".into());

@@ -81,11 +81,7 @@ fn scaled(value: f64, base: f64, units: &[&str]) -> String {
         value /= base;
         unit += 1;
     }
-    if unit == 0 {
-        format!("{value:.0}{}", units[0])
-    } else {
-        format!("{}{}", significant(value), units[unit])
-    }
+    if unit == 0 { format!("{value:.0}{}", units[0]) } else { format!("{}{}", significant(value), units[unit]) }
 }
 
 #[cfg(test)]

@@ -19,21 +19,12 @@ struct Point<'a> {
 
 /// The figure of one task; `None` if no run finished with a score.
 pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure> {
-    let memory = if task
-        .choices
-        .iter()
-        .any(|c| c.cost(Measure::PeakDeviceMemoryBytes).is_some())
-    {
+    let memory = if task.choices.iter().any(|c| c.cost(Measure::PeakDeviceMemoryBytes).is_some()) {
         Measure::PeakDeviceMemoryBytes
     } else {
         Measure::PeakMemoryBytes
     };
-    let measures = [
-        Measure::TrainS,
-        Measure::TrainableParameters,
-        memory,
-        Measure::KeptBytes,
-    ];
+    let measures = [Measure::TrainS, Measure::TrainableParameters, memory, Measure::KeptBytes];
     let panels: Vec<(Measure, Vec<Point<'_>>)> = measures
         .into_iter()
         .map(|measure| (measure, points(task, measure)))
@@ -55,23 +46,11 @@ pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure>
     }
     let height = top + panels.len().div_ceil(2) as f64 * PANEL_HEIGHT;
     let title = format!("Quality against cost: {}", task.name);
-    Some(Figure::new(
-        format!("quality-cost-{}-{index}", task.name),
-        title,
-        describe(task, &panels),
-        height,
-        canvas,
-    ))
+    Some(Figure::new(format!("quality-cost-{}-{index}", task.name), title, describe(task, &panels), height, canvas))
 }
 
 fn points(task: &Task, measure: Measure) -> Vec<Point<'_>> {
-    let with_both = |choice| {
-        Some(Point {
-            choice,
-            cost: choice_cost(choice, measure)?,
-            score: task.score(choice)?,
-        })
-    };
+    let with_both = |choice| Some(Point { choice, cost: choice_cost(choice, measure)?, score: task.score(choice)? });
     task.choices.iter().filter_map(with_both).collect()
 }
 
@@ -80,21 +59,11 @@ fn choice_cost(choice: &Choice, measure: Measure) -> Option<f64> {
     choice.cost(measure).filter(|cost| *cost > 0.0)
 }
 
-fn draw(
-    canvas: &mut Canvas,
-    panel: Area,
-    task: &Task,
-    measure: Measure,
-    points: &[Point<'_>],
-) -> Option<()> {
+fn draw(canvas: &mut Canvas, panel: Area, task: &Task, measure: Measure, points: &[Point<'_>]) -> Option<()> {
     let inner = plot::inner(panel);
     let (divisor, unit) = unit(measure);
     let costs: Vec<f64> = points.iter().map(|p| p.cost / divisor).collect();
-    let scale = if measure == Measure::TrainableParameters {
-        Scale::Log
-    } else {
-        Axis::suited_scale(&costs)
-    };
+    let scale = if measure == Measure::TrainableParameters { Scale::Log } else { Axis::suited_scale(&costs) };
     let x = Axis::fit(scale, costs.iter().copied(), (inner.x, inner.right()), 5)?;
     let y = score_axis(task, inner)?;
     let suffix = match (unit, scale) {
@@ -113,11 +82,8 @@ fn draw(
         let at = y.pixel(majority);
         canvas.line((inner.x, at), (inner.right(), at), "majority");
     }
-    let at: Vec<(f64, f64)> = points
-        .iter()
-        .zip(&costs)
-        .map(|(point, cost)| (x.pixel(*cost), y.pixel(point.score.median)))
-        .collect();
+    let at: Vec<(f64, f64)> =
+        points.iter().zip(&costs).map(|(point, cost)| (x.pixel(*cost), y.pixel(point.score.median))).collect();
     let values: Vec<(f64, f64)> = points.iter().map(|p| (p.cost, p.score.median)).collect();
     let front = pareto::front(&values);
     canvas.polyline(&staircase(&front, &at, inner.right()), "front", "");
@@ -136,13 +102,7 @@ fn draw(
             measure.title(),
             measure.format(point.cost)
         );
-        palette::marker(
-            canvas,
-            place,
-            point.choice.model_index,
-            point.choice.method_index,
-            &tooltip,
-        );
+        palette::marker(canvas, place, point.choice.model_index, point.choice.method_index, &tooltip);
     }
     let mut placer = Placer::new(inner, &at);
     // The best first: where there is room for one label only, it is this one.
@@ -158,9 +118,7 @@ fn draw(
 /// The same for all panels of a task: every score, its range, and the majority line.
 fn score_axis(task: &Task, inner: Area) -> Option<Axis> {
     let spreads = task.choices.iter().filter_map(|choice| task.score(choice));
-    let values = spreads
-        .flat_map(|s| [s.low, s.high])
-        .chain(task.majority_score());
+    let values = spreads.flat_map(|s| [s.low, s.high]).chain(task.majority_score());
     Axis::fit(Scale::Linear, values, (inner.bottom(), inner.y), 5)
 }
 
@@ -181,9 +139,7 @@ fn staircase(front: &[usize], at: &[(f64, f64)], right: f64) -> Vec<(f64, f64)> 
 
 fn unit(measure: Measure) -> (f64, &'static str) {
     match measure {
-        Measure::PeakMemoryBytes | Measure::PeakDeviceMemoryBytes | Measure::KeptBytes => {
-            (1024.0 * 1024.0, "MiB")
-        }
+        Measure::PeakMemoryBytes | Measure::PeakDeviceMemoryBytes | Measure::KeptBytes => (1024.0 * 1024.0, "MiB"),
         Measure::TrainS | Measure::BestS | Measure::LoadS | Measure::EvaluateS => (1.0, "s"),
         Measure::TrainTokensPerS => (1.0, "tokens/s"),
         Measure::TotalParameters
@@ -195,16 +151,8 @@ fn unit(measure: Measure) -> (f64, &'static str) {
 
 fn keys(table: &Table, task: &Task) -> Vec<Key> {
     let mut keys = method_keys(table, task);
-    let used = |index| {
-        task.choices
-            .iter()
-            .any(|c| c.model_index == index && !c.finished.is_empty())
-    };
-    let models = table
-        .models()
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| used(*index));
+    let used = |index| task.choices.iter().any(|c| c.model_index == index && !c.finished.is_empty());
+    let models = table.models().iter().enumerate().filter(|(index, _)| used(*index));
     keys.extend(models.map(|(index, name)| Key::Model(index, name.clone())));
     keys.push(Key::Line("front", "Pareto front".into()));
     if let Some(majority) = task.majority_score() {
@@ -216,16 +164,9 @@ fn keys(table: &Table, task: &Task) -> Vec<Key> {
 
 /// The colours of the methods that finished a run of a task.
 pub(crate) fn method_keys(table: &Table, task: &Task) -> Vec<Key> {
-    let used = |index| {
-        task.choices
-            .iter()
-            .any(|c| c.method_index == index && !c.finished.is_empty())
-    };
+    let used = |index| task.choices.iter().any(|c| c.method_index == index && !c.finished.is_empty());
     let methods = table.methods().iter().enumerate();
-    methods
-        .filter(|(index, _)| used(*index))
-        .map(|(index, name)| Key::Method(index, name.clone()))
-        .collect()
+    methods.filter(|(index, _)| used(*index)).map(|(index, name)| Key::Method(index, name.clone())).collect()
 }
 
 fn describe(task: &Task, panels: &[(Measure, Vec<Point<'_>>)]) -> String {
@@ -237,13 +178,7 @@ fn describe(task: &Task, panels: &[(Measure, Vec<Point<'_>>)]) -> String {
         let values: Vec<(f64, f64)> = points.iter().map(|p| (p.cost, p.score.median)).collect();
         let names: Vec<String> = pareto::front(&values)
             .into_iter()
-            .map(|i| {
-                format!(
-                    "{} ({})",
-                    points[i].choice.label(),
-                    quantity::score(points[i].score.median)
-                )
-            })
+            .map(|i| format!("{} ({})", points[i].choice.label(), quantity::score(points[i].score.median)))
             .collect();
         sentences.push(format!("by {}: {};", measure.title(), names.join(", ")));
     }

@@ -35,11 +35,7 @@ fn flatten(prefix: &str, value: &Value, into: &mut Settings) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
-                let key = if prefix.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{prefix}.{key}")
-                };
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
                 flatten(&key, value, into);
             }
         }

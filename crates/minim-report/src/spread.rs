@@ -21,28 +21,14 @@ impl Spread {
         let n = sorted.len();
         let (low, high) = (*sorted.first()?, *sorted.last()?);
         let middle = n / 2;
-        let median = if n % 2 == 1 {
-            sorted[middle]
-        } else {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        };
-        Some(Self {
-            n,
-            median,
-            low,
-            high,
-        })
+        let median = if n % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) };
+        Some(Self { n, median, low, high })
     }
 
     /// The median in a given format, with the range behind it if there is more than one run.
     pub fn show(&self, format: impl Fn(f64) -> String) -> String {
         if self.n > 1 {
-            format!(
-                "{} ({}–{})",
-                format(self.median),
-                format(self.low),
-                format(self.high)
-            )
+            format!("{} ({}–{})", format(self.median), format(self.low), format(self.high))
         } else {
             format(self.median)
         }
@@ -60,10 +46,7 @@ mod tests {
         let odd = Spread::of([0.9, 0.5, 0.6]).expect("three values");
         assert_eq!((odd.n, odd.median, odd.low, odd.high), (3, 0.6, 0.5, 0.9));
         let even = Spread::of([4.0, 1.0, 2.0, f64::NAN, 8.0]).expect("four values");
-        assert_eq!(
-            (even.n, even.median, even.low, even.high),
-            (4, 3.0, 1.0, 8.0)
-        );
+        assert_eq!((even.n, even.median, even.low, even.high), (4, 3.0, 1.0, 8.0));
         assert_eq!(odd.show(|v| format!("{v:.1}")), "0.6 (0.5–0.9)");
     }
 }

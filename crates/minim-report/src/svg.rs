@@ -103,18 +103,12 @@ impl Area {
 
     /// Whether two rectangles share any area.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        self.x < other.right()
-            && other.x < self.right()
-            && self.y < other.bottom()
-            && other.y < self.bottom()
+        self.x < other.right() && other.x < self.right() && self.y < other.bottom() && other.y < self.bottom()
     }
 
     /// Whether `other` lies inside.
     pub(crate) fn contains(&self, other: &Self) -> bool {
-        self.x <= other.x
-            && other.right() <= self.right()
-            && self.y <= other.y
-            && other.bottom() <= self.bottom()
+        self.x <= other.x && other.right() <= self.right() && self.y <= other.y && other.bottom() <= self.bottom()
     }
 
     /// The box that a text with this baseline is estimated to fill.
@@ -125,12 +119,7 @@ impl Area {
             Anchor::Middle => x - width / 2.0,
             Anchor::End => x - width,
         };
-        Self {
-            x,
-            y: baseline - 0.8 * FONT_SIZE,
-            width,
-            height: FONT_SIZE,
-        }
+        Self { x, y: baseline - 0.8 * FONT_SIZE, width, height: FONT_SIZE }
     }
 }
 
@@ -154,30 +143,17 @@ impl Canvas {
 
     /// Connected straight lines.
     pub(crate) fn polyline(&mut self, points: &[(f64, f64)], class: &str, tooltip: &str) {
-        self.shape(
-            &format!("<polyline class=\"{class}\" points=\"{}\"", list(points)),
-            "polyline",
-            tooltip,
-        );
+        self.shape(&format!("<polyline class=\"{class}\" points=\"{}\"", list(points)), "polyline", tooltip);
     }
 
     /// A closed shape.
     pub(crate) fn polygon(&mut self, points: &[(f64, f64)], class: &str, tooltip: &str) {
-        self.shape(
-            &format!("<polygon class=\"{class}\" points=\"{}\"", list(points)),
-            "polygon",
-            tooltip,
-        );
+        self.shape(&format!("<polygon class=\"{class}\" points=\"{}\"", list(points)), "polygon", tooltip);
     }
 
     /// A circle.
     pub(crate) fn circle(&mut self, (x, y): (f64, f64), radius: f64, class: &str, tooltip: &str) {
-        let head = format!(
-            "<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"{}\"",
-            px(x),
-            px(y),
-            px(radius)
-        );
+        let head = format!("<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"{}\"", px(x), px(y), px(radius));
         self.shape(&head, "circle", tooltip);
     }
 
@@ -216,10 +192,7 @@ impl Canvas {
         if tooltip.is_empty() {
             self.push(format_args!("{head}/>"));
         } else {
-            self.push(format_args!(
-                "{head}><title>{}</title></{element}>",
-                escape(tooltip)
-            ));
+            self.push(format_args!("{head}><title>{}</title></{element}>", escape(tooltip)));
         }
     }
 
@@ -236,10 +209,7 @@ pub(crate) fn px(value: f64) -> String {
 }
 
 fn list(points: &[(f64, f64)]) -> String {
-    let points: Vec<String> = points
-        .iter()
-        .map(|(x, y)| format!("{},{}", px(*x), px(*y)))
-        .collect();
+    let points: Vec<String> = points.iter().map(|(x, y)| format!("{},{}", px(*x), px(*y))).collect();
     points.join(" ")
 }
 
@@ -269,12 +239,7 @@ mod tests {
         canvas.circle((3.0, 4.0), 5.0, "marker", "a < b");
         let svg = format!("<svg>{}</svg>", canvas.into_elements());
         let parsed = roxmltree::Document::parse(&svg).expect("well-formed XML");
-        let found = |name| {
-            parsed
-                .descendants()
-                .find(|n| n.has_tag_name(name))
-                .and_then(|n| n.text())
-        };
+        let found = |name| parsed.descendants().find(|n| n.has_tag_name(name)).and_then(|n| n.text());
         assert_eq!(found("text"), Some("p < 0.05 & \"more\""));
         assert_eq!(found("title"), Some("a < b"));
     }

@@ -71,16 +71,8 @@ impl Table {
             }
         }
         names.sort_by_key(|&(kind, name)| (kind_order(kind), name));
-        let tasks = names
-            .iter()
-            .map(|&(kind, name)| Task::gather(&records, kind, name, &models, &methods))
-            .collect();
-        Self {
-            tasks,
-            models,
-            methods,
-            records,
-        }
+        let tasks = names.iter().map(|&(kind, name)| Task::gather(&records, kind, name, &models, &methods)).collect();
+        Self { tasks, models, methods, records }
     }
 
     /// All records, by seed and run id.
@@ -105,22 +97,17 @@ impl Table {
 }
 
 impl Task {
-    fn gather(
-        records: &[Record],
-        kind: TaskKind,
-        name: &str,
-        models: &[String],
-        methods: &[String],
-    ) -> Self {
+    fn gather(records: &[Record], kind: TaskKind, name: &str, models: &[String], methods: &[String]) -> Self {
         let here: Vec<usize> = (0..records.len())
             .filter(|&i| records[i].run.task.kind == kind && records[i].run.task.name == name)
             .collect();
         let mut choices = Vec::new();
         for (model_index, model) in models.iter().enumerate() {
             for (method_index, method) in methods.iter().enumerate() {
-                let same_names = here.iter().copied().filter(|&i| {
-                    records[i].run.model.name == *model && records[i].run.method.name == *method
-                });
+                let same_names = here
+                    .iter()
+                    .copied()
+                    .filter(|&i| records[i].run.model.name == *model && records[i].run.method.name == *method);
                 let mut variants: Vec<(Settings, Vec<usize>)> = Vec::new();
                 for i in same_names {
                     let settings = settings::of(&records[i].run);
@@ -142,22 +129,10 @@ impl Task {
                 }
             }
         }
-        let majorities: Vec<&BTreeMap<String, f64>> = here
-            .iter()
-            .filter_map(|&i| records[i].data.as_ref())
-            .map(|data| &data.majority.test)
-            .collect();
-        let metric = here
-            .first()
-            .map(|&i| records[i].run.task.select.clone())
-            .unwrap_or_default();
-        Self {
-            name: name.to_owned(),
-            kind,
-            metric,
-            majority: spreads(&majorities),
-            choices,
-        }
+        let majorities: Vec<&BTreeMap<String, f64>> =
+            here.iter().filter_map(|&i| records[i].data.as_ref()).map(|data| &data.majority.test).collect();
+        let metric = here.first().map(|&i| records[i].run.task.select.clone()).unwrap_or_default();
+        Self { name: name.to_owned(), kind, metric, majority: spreads(&majorities), choices }
     }
 
     /// The main score of a choice on this task; `None` if no run finished or the score is undefined.
@@ -172,10 +147,7 @@ impl Task {
 
     /// The choice with the best median main score; of equals the first.
     pub fn best(&self) -> Option<&Choice> {
-        let scored = self
-            .choices
-            .iter()
-            .filter_map(|c| Some((c, self.score(c)?.median)));
+        let scored = self.choices.iter().filter_map(|c| Some((c, self.score(c)?.median)));
         best_of(scored)
     }
 }
@@ -183,11 +155,9 @@ impl Task {
 impl Choice {
     fn gather(records: &[Record], members: &[usize]) -> Self {
         let is_finished = |i: &usize| records[*i].status == Status::Finished;
-        let (finished, failed): (Vec<usize>, Vec<usize>) =
-            members.iter().copied().partition(is_finished);
+        let (finished, failed): (Vec<usize>, Vec<usize>) = members.iter().copied().partition(is_finished);
         let run = &records[members[0]].run;
-        let scores: Vec<&BTreeMap<String, f64>> =
-            finished.iter().map(|&i| &records[i].scores.test).collect();
+        let scores: Vec<&BTreeMap<String, f64>> = finished.iter().map(|&i| &records[i].scores.test).collect();
         let costs = Measure::ALL.into_iter().filter_map(|measure| {
             let values = finished.iter().filter_map(|&i| measure.of(&records[i]));
             Some((measure, Spread::of(values)?))
@@ -243,10 +213,7 @@ fn spreads(maps: &[&BTreeMap<String, f64>]) -> BTreeMap<String, Spread> {
             values.entry(name).or_default().push(*value);
         }
     }
-    values
-        .into_iter()
-        .filter_map(|(name, values)| Some((name.to_owned(), Spread::of(values)?)))
-        .collect()
+    values.into_iter().filter_map(|(name, values)| Some((name.to_owned(), Spread::of(values)?))).collect()
 }
 
 fn kind_order(kind: TaskKind) -> u8 {
@@ -267,10 +234,7 @@ fn order_models(records: &[Record]) -> Vec<String> {
     let mut models: Vec<(&str, u64)> = sizes.into_iter().collect();
     // A model that never got as far as counting its parameters goes last.
     models.sort_by_key(|&(name, size)| (size == 0, size, name));
-    models
-        .into_iter()
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    models.into_iter().map(|(name, _)| name.to_owned()).collect()
 }
 
 fn order_methods(records: &[Record]) -> Vec<String> {
@@ -287,8 +251,5 @@ fn order_methods(records: &[Record]) -> Vec<String> {
     }
     let mut methods: Vec<(&str, (u8, usize))> = orders.into_iter().collect();
     methods.sort_by_key(|&(name, order)| (order, name));
-    methods
-        .into_iter()
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    methods.into_iter().map(|(name, _)| name.to_owned()).collect()
 }

@@ -24,11 +24,7 @@ impl Table {
             out.push_str("Median over n seeds; lowest and highest run in brackets.\n");
         }
         if !left_out.is_empty() {
-            let _ = writeln!(
-                out,
-                "Left out for width: {}. table.csv has every column.",
-                left_out.join(", ")
-            );
+            let _ = writeln!(out, "Left out for width: {}. table.csv has every column.", left_out.join(", "));
         }
         out
     }
@@ -66,11 +62,7 @@ impl Table {
     fn heading(&self, task: &Task) -> String {
         let mut heading = format!("{} · {}", task.name, crate::metric::title(&task.metric));
         if let Some(data) = self.data_of(task) {
-            let _ = write!(
-                heading,
-                " on {} test examples",
-                quantity::grouped(data.test as u64)
-            );
+            let _ = write!(heading, " on {} test examples", quantity::grouped(data.test as u64));
             if data.synthetic {
                 heading.push_str(" · synthetic data");
             }
@@ -109,10 +101,7 @@ impl Table {
     }
 
     /// Seed and first line of the error of each failed run.
-    pub(crate) fn failures<'a>(
-        &'a self,
-        choice: &'a Choice,
-    ) -> impl Iterator<Item = (u64, &'a str)> {
+    pub(crate) fn failures<'a>(&'a self, choice: &'a Choice) -> impl Iterator<Item = (u64, &'a str)> {
         choice.failed.iter().map(|&i| {
             let record = &self.records()[i];
             let error = record.error.as_deref().unwrap_or_default();
@@ -123,20 +112,13 @@ impl Table {
 
     /// The data of a task, as its first run with data saw it.
     pub(crate) fn data_of(&self, task: &Task) -> Option<&minim_experiment::DataSummary> {
-        let runs = task
-            .choices
-            .iter()
-            .flat_map(|c| c.finished.iter().chain(&c.failed));
+        let runs = task.choices.iter().flat_map(|c| c.finished.iter().chain(&c.failed));
         runs.filter_map(|&i| self.records()[i].data.as_ref()).next()
     }
 }
 
 fn block_width(block: &str) -> usize {
-    block
-        .lines()
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0)
+    block.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
 fn cut(line: &str, width: usize) -> String {
@@ -148,9 +130,6 @@ fn cut(line: &str, width: usize) -> String {
 }
 
 fn most_expendable(columns: &[Column]) -> Option<usize> {
-    let (at, column) = columns
-        .iter()
-        .enumerate()
-        .max_by_key(|(_, c)| c.expendable)?;
+    let (at, column) = columns.iter().enumerate().max_by_key(|(_, c)| c.expendable)?;
     (column.expendable > 0).then_some(at)
 }

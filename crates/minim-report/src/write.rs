@@ -24,20 +24,12 @@ pub struct Written {
 pub fn write(folder: &Path, records: &[Record], options: &Options) -> Result<Written, Error> {
     let table = Table::from_records(records);
     let figures_folder = folder.join("figures");
-    std::fs::create_dir_all(&figures_folder).map_err(|source| Error::Write {
-        path: figures_folder.clone(),
-        source,
-    })?;
+    std::fs::create_dir_all(&figures_folder).map_err(|source| Error::Write { path: figures_folder.clone(), source })?;
     let csv = save(folder.join("table.csv"), &table.to_csv()?)?;
     let html = save(folder.join("report.html"), &html(records, options))?;
     let figures = figures(&table)
         .iter()
-        .map(|figure| {
-            save(
-                figures_folder.join(format!("{}.svg", figure.name)),
-                &figure.to_svg(),
-            )
-        })
+        .map(|figure| save(figures_folder.join(format!("{}.svg", figure.name)), &figure.to_svg()))
         .collect::<Result<_, _>>()?;
     Ok(Written { csv, html, figures })
 }

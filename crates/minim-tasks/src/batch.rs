@@ -114,29 +114,18 @@ mod tests {
     #[test]
     fn words_are_targets_at_their_first_piece_only() {
         // The second word has no piece, the fourth was cut away.
-        let split = [
-            example(&[None, Some(0), Some(0), Some(2), None], &[1, 2, 3, 1]),
-            example(&[None, Some(0), None], &[2]),
-        ];
+        let split =
+            [example(&[None, Some(0), Some(0), Some(2), None], &[1, 2, 3, 1]), example(&[None, Some(0), None], &[2])];
         let batch = collate(&split, &[1, 0], true, 7, &Device::flex());
         assert_eq!(batch.tokens.ids.dims(), [2, 5]);
-        assert_eq!(
-            rows(batch.tokens.ids),
-            [10, 11, 12, 7, 7, 10, 11, 12, 13, 14]
-        );
-        assert_eq!(
-            rows(batch.targets),
-            [-100, 2, -100, -100, -100, -100, 1, -100, 3, -100]
-        );
+        assert_eq!(rows(batch.tokens.ids), [10, 11, 12, 7, 7, 10, 11, 12, 13, 14]);
+        assert_eq!(rows(batch.targets), [-100, 2, -100, -100, -100, -100, 1, -100, 3, -100]);
         let mask: Vec<bool> = batch.tokens.mask.into_data().iter::<bool>().collect();
         assert_eq!(mask.iter().filter(|&&real| real).count(), 8);
         assert!(!mask[3] && !mask[4]);
         assert_eq!((batch.target_count, batch.token_count), (3, 8));
         assert_eq!(batch.examples, [1, 0]);
-        assert_eq!(
-            batch.first_pieces,
-            [vec![Some(1)], vec![Some(1), None, Some(3), None]]
-        );
+        assert_eq!(batch.first_pieces, [vec![Some(1)], vec![Some(1), None, Some(3), None]]);
     }
 
     #[test]

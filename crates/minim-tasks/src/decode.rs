@@ -16,10 +16,7 @@ pub struct Prediction {
 }
 
 /// One label an example, from logits `[batch, labels]`.
-pub(crate) fn per_example<const D: usize>(
-    logits: Tensor<D>,
-    batch: &Batch,
-) -> Result<Vec<Prediction>, Error> {
+pub(crate) fn per_example<const D: usize>(logits: Tensor<D>, batch: &Batch) -> Result<Vec<Prediction>, Error> {
     let width = logits.dims()[D - 1];
     let logits = to_host(logits)?;
     let rows = logits.chunks_exact(width);
@@ -29,11 +26,7 @@ pub(crate) fn per_example<const D: usize>(
         .zip(rows)
         .map(|(&example, row)| {
             let (label, probabilities) = decide(row).ok_or(Error::NotFinite { example })?;
-            Ok(Prediction {
-                example,
-                labels: vec![label],
-                probabilities: vec![probabilities],
-            })
+            Ok(Prediction { example, labels: vec![label], probabilities: vec![probabilities] })
         })
         .collect()
 }
@@ -58,21 +51,13 @@ pub(crate) fn per_word<const D: usize>(
                     decide(&logits[at..at + width]).ok_or(Error::NotFinite { example })?;
             }
         }
-        predictions.push(Prediction {
-            example,
-            labels,
-            probabilities,
-        });
+        predictions.push(Prediction { example, labels, probabilities });
     }
     Ok(predictions)
 }
 
 fn to_host<const D: usize>(logits: Tensor<D>) -> Result<Vec<f32>, Error> {
-    logits
-        .try_into_vec_as::<f32>()
-        .map_err(|error| Error::Device {
-            what: error.to_string(),
-        })
+    logits.try_into_vec_as::<f32>().map_err(|error| Error::Device { what: error.to_string() })
 }
 
 /// The first largest logit and the softmax, or `None` if a logit is not finite.
@@ -87,10 +72,7 @@ fn decide(logits: &[f32]) -> Option<(usize, Vec<f64>)> {
         }
     }
     let largest = f64::from(*logits.get(best)?);
-    let mut probabilities: Vec<f64> = logits
-        .iter()
-        .map(|&logit| (f64::from(logit) - largest).exp())
-        .collect();
+    let mut probabilities: Vec<f64> = logits.iter().map(|&logit| (f64::from(logit) - largest).exp()).collect();
     let sum: f64 = probabilities.iter().sum();
     probabilities.iter_mut().for_each(|p| *p /= sum);
     Some((best, probabilities))
@@ -127,19 +109,13 @@ mod tests {
         assert_eq!(predictions[0].example, 5);
         assert_eq!(predictions[0].labels, [1]);
         assert!((predictions[0].probabilities[0][1] - 0.75).abs() < 1e-7);
-        assert_eq!(
-            (predictions[1].example, &predictions[1].labels[..]),
-            (3, &[0][..])
-        );
+        assert_eq!((predictions[1].example, &predictions[1].labels[..]), (3, &[0][..]));
     }
 
     #[test]
     fn a_word_is_judged_at_its_first_piece() {
         let logits = Tensor::<3>::from_data(
-            [
-                [[9.0, 0.0], [0.0, 1.0], [0.0, 9.0]],
-                [[0.0, 9.0], [5.0, 1.0], [0.0, 9.0]],
-            ],
+            [[[9.0, 0.0], [0.0, 1.0], [0.0, 9.0]], [[0.0, 9.0], [5.0, 1.0], [0.0, 9.0]]],
             &Device::flex(),
         );
         let words = vec![vec![Some(1), None, Some(2)], vec![None, Some(1)]];

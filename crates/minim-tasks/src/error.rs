@@ -71,9 +71,7 @@ pub enum Error {
         model: usize,
     },
     /// No piece of text fits into the maximum length.
-    #[error(
-        "max_length is {max_length}, expected at least {least}: the special pieces take the rest"
-    )]
+    #[error("max_length is {max_length}, expected at least {least}: the special pieces take the rest")]
     MaxLength {
         /// What was asked for.
         max_length: usize,

@@ -13,11 +13,7 @@ use burn::tensor::{FloatDType, Int, Tensor};
 ///
 /// - logits: `[batch, labels]` with targets `[batch, 1]`, or `[batch, seq, labels]` with targets `[batch, seq]`
 /// - output: `[1]`, fp32 whatever the precision of the logits
-pub(crate) fn cross_entropy<const D: usize>(
-    logits: Tensor<D>,
-    targets: Tensor<2, Int>,
-    count: usize,
-) -> Tensor<1> {
+pub(crate) fn cross_entropy<const D: usize>(logits: Tensor<D>, targets: Tensor<2, Int>, count: usize) -> Tensor<1> {
     let labels = logits.dims()[D - 1];
     let rows: usize = targets.dims().iter().product();
     let log_probabilities = log_softmax(logits.reshape([rows, labels]).cast(FloatDType::F32), 1);
@@ -44,13 +40,8 @@ mod tests {
     #[test]
     fn is_the_mean_of_the_targets_that_count() {
         let device = Device::flex();
-        let logits = Tensor::<3>::from_data(
-            [
-                [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]],
-                [[9.0, 9.0, 9.0], [-1.0, 0.5, 0.0]],
-            ],
-            &device,
-        );
+        let logits =
+            Tensor::<3>::from_data([[[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]], [[9.0, 9.0, 9.0], [-1.0, 0.5, 0.0]]], &device);
         let targets = Tensor::<2, Int>::from_data([[2, 0], [-100, -100]], &device);
         // ln 3 and ln(e + e^2 + e^3) - 1 = 2.40760596, worked out by hand.
         let expected = (3.0_f64.ln() + 2.407_605_96) / 2.0;
@@ -73,9 +64,7 @@ mod tests {
         let loss = cross_entropy(logits.clone(), targets, 0);
         assert_eq!(value(loss.clone()), 0.0);
         let gradients = loss.backward();
-        let gradient = logits
-            .grad(&gradients)
-            .expect("logits take part in the loss");
+        let gradient = logits.grad(&gradients).expect("logits take part in the loss");
         assert!(gradient.into_data().iter::<f32>().all(|g| g == 0.0));
     }
 
@@ -85,9 +74,7 @@ mod tests {
         let logits = Tensor::<2>::from_data([[0.0, 0.0], [5.0, 5.0]], &device).require_grad();
         let targets = Tensor::<2, Int>::from_data([[1], [-100]], &device);
         let gradients = cross_entropy(logits.clone(), targets, 1).backward();
-        let gradient = logits
-            .grad(&gradients)
-            .expect("logits take part in the loss");
+        let gradient = logits.grad(&gradients).expect("logits take part in the loss");
         let gradient: Vec<f32> = gradient.into_data().iter::<f32>().collect();
         for (found, expected) in gradient.into_iter().zip([0.5, -0.5, 0.0, 0.0]) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");

@@ -24,11 +24,7 @@ pub struct RelationExtraction {
 }
 
 impl RelationExtraction {
-    pub(crate) fn encode(
-        &self,
-        example: &Related,
-        tokenizer: &Tokenizer,
-    ) -> Result<EncodedExample, Error> {
+    pub(crate) fn encode(&self, example: &Related, tokenizer: &Tokenizer) -> Result<EncodedExample, Error> {
         let label = check_label(&example.id, example.label, &self.labels)?;
         let marked = marking::mark(example)?;
         Ok(EncodedExample {
@@ -39,11 +35,7 @@ impl RelationExtraction {
 
     /// `micro_f1`, `micro_precision`, `micro_recall`, `macro_f1` (over every label but the negative one), `micro_f1_with_negative` (over
     /// every label, where one is negative) and `accuracy`.
-    pub(crate) fn score(
-        &self,
-        predictions: &[&Prediction],
-        truth: &[EncodedExample],
-    ) -> Result<Scores, Error> {
+    pub(crate) fn score(&self, predictions: &[&Prediction], truth: &[EncodedExample]) -> Result<Scores, Error> {
         let classes = self.labels.len();
         let (truth, predicted) = one_label_each(predictions, truth);
         let positive = self.negative.map_or(Labels::All, Labels::Except);
@@ -52,21 +44,12 @@ impl RelationExtraction {
         scores.set("micro_f1", micro.f1);
         scores.set("micro_precision", micro.precision);
         scores.set("micro_recall", micro.recall);
-        scores.set(
-            "macro_f1",
-            f1(&truth, &predicted, classes, Average::Macro, positive)?,
-        );
+        scores.set("macro_f1", f1(&truth, &predicted, classes, Average::Macro, positive)?);
         if self.negative.is_some() {
-            scores.set(
-                "micro_f1_with_negative",
-                f1(&truth, &predicted, classes, Average::Micro, Labels::All)?,
-            );
+            scores.set("micro_f1_with_negative", f1(&truth, &predicted, classes, Average::Micro, Labels::All)?);
         }
         scores.set("accuracy", accuracy(&truth, &predicted)?);
-        for (label, row) in per_class(&truth, &predicted, classes)?
-            .into_iter()
-            .enumerate()
-        {
+        for (label, row) in per_class(&truth, &predicted, classes)?.into_iter().enumerate() {
             scores.add_label(self.labels.name(label), row);
         }
         Ok(scores)
@@ -107,17 +90,9 @@ mod tests {
         text.push_str(&"of ".repeat(between));
         let tail = mention(&mut text, "heparin");
         text.push_str(&"and ".repeat(after));
-        let example = Related {
-            id: "doc#1".to_owned(),
-            text,
-            head,
-            tail,
-            label: 1,
-        };
+        let example = Related { id: "doc#1".to_owned(), text, head, tail, label: 1 };
         let tokenizer = tokenizer();
-        let encoded = task(max_length, None)
-            .encode_all(&[example][..], &tokenizer)
-            .unwrap();
+        let encoded = task(max_length, None).encode_all(&[example][..], &tokenizer).unwrap();
         let ids = &encoded[0].pieces.ids;
         ids.iter().map(|&id| tokenizer.piece(id).unwrap()).collect()
     }
@@ -144,16 +119,8 @@ mod tests {
     }
 
     fn scores(truth: &[usize], predicted: &[usize], negative: Option<&str>) -> Scores {
-        let pieces = Encoded {
-            ids: vec![],
-            types: vec![],
-            words: vec![],
-            truncated: false,
-        };
-        let example = |&label| EncodedExample {
-            pieces: pieces.clone(),
-            labels: vec![label],
-        };
+        let pieces = Encoded { ids: vec![], types: vec![], words: vec![], truncated: false };
+        let example = |&label| EncodedExample { pieces: pieces.clone(), labels: vec![label] };
         let truth: Vec<EncodedExample> = truth.iter().map(example).collect();
         // From last to first: the order of predictions must not matter.
         let predictions: Vec<Prediction> = predicted

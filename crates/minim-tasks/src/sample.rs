@@ -35,10 +35,8 @@ fn draw(from: &[usize], count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     if count >= from.len() {
         return from.to_vec();
     }
-    let mut drawn: Vec<usize> = rand::seq::index::sample(rng, from.len(), count)
-        .into_iter()
-        .map(|index| from[index])
-        .collect();
+    let mut drawn: Vec<usize> =
+        rand::seq::index::sample(rng, from.len(), count).into_iter().map(|index| from[index]).collect();
     drawn.sort_unstable();
     drawn
 }

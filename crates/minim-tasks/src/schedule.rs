@@ -16,12 +16,7 @@ const WINDOW: usize = 16;
 /// # Panics
 ///
 /// If `batch_size` is 0.
-pub fn training_batches(
-    lengths: &[usize],
-    batch_size: usize,
-    bucketed: bool,
-    rng: &mut ChaCha8Rng,
-) -> Vec<Vec<usize>> {
+pub fn training_batches(lengths: &[usize], batch_size: usize, bucketed: bool, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.shuffle(rng);
     if bucketed {
@@ -106,9 +101,6 @@ mod tests {
 
     #[test]
     fn evaluation_begins_with_the_longest() {
-        assert_eq!(
-            evaluation_batches(&[3, 9, 5, 9], 3),
-            [vec![1, 3, 2], vec![0]]
-        );
+        assert_eq!(evaluation_batches(&[3, 9, 5, 9], 3), [vec![1, 3, 2], vec![0]]);
     }
 }

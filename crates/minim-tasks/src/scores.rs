@@ -34,11 +34,7 @@ impl Scores {
     }
 
     /// Adds a score, or leaves it out where it is undefined.
-    pub(crate) fn set_if_defined(
-        &mut self,
-        name: &str,
-        value: Result<f64, MetricError>,
-    ) -> Result<(), MetricError> {
+    pub(crate) fn set_if_defined(&mut self, name: &str, value: Result<f64, MetricError>) -> Result<(), MetricError> {
         match value {
             Ok(value) => self.set(name, value),
             Err(MetricError::Undefined { .. }) => {}

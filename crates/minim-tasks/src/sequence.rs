@@ -18,73 +18,40 @@ pub struct SequenceClassification {
 }
 
 impl SequenceClassification {
-    pub(crate) fn encode(
-        &self,
-        example: &Labelled,
-        tokenizer: &Tokenizer,
-    ) -> Result<EncodedExample, Error> {
+    pub(crate) fn encode(&self, example: &Labelled, tokenizer: &Tokenizer) -> Result<EncodedExample, Error> {
         let label = check_label(&example.id, example.label, &self.labels)?;
         let pair = example.text_pair.as_deref();
-        Ok(EncodedExample {
-            pieces: tokenizer.encode(&example.text, pair, self.max_length)?,
-            labels: vec![label],
-        })
+        Ok(EncodedExample { pieces: tokenizer.encode(&example.text, pair, self.max_length)?, labels: vec![label] })
     }
 
     /// `accuracy`, `macro_f1`, `micro_f1`, `weighted_f1` (averaged over the labels in truth or prediction, scikit-learn's default),
     /// `auroc` and `average_precision` (of label 1 where there are two, else the mean of each against the rest).
-    pub(crate) fn score(
-        &self,
-        predictions: &[&Prediction],
-        truth: &[EncodedExample],
-    ) -> Result<Scores, Error> {
+    pub(crate) fn score(&self, predictions: &[&Prediction], truth: &[EncodedExample]) -> Result<Scores, Error> {
         let classes = self.labels.len();
         let (truth, predicted) = one_label_each(predictions, truth);
         let mut scores = Scores::default();
         scores.set("accuracy", accuracy(&truth, &predicted)?);
-        for (name, average) in [
-            ("macro_f1", Average::Macro),
-            ("micro_f1", Average::Micro),
-            ("weighted_f1", Average::Weighted),
-        ] {
-            scores.set(
-                name,
-                f1(&truth, &predicted, classes, average, Labels::Present)?,
-            );
-        }
-        for (label, row) in per_class(&truth, &predicted, classes)?
-            .into_iter()
-            .enumerate()
+        for (name, average) in
+            [("macro_f1", Average::Macro), ("micro_f1", Average::Micro), ("weighted_f1", Average::Weighted)]
         {
+            scores.set(name, f1(&truth, &predicted, classes, average, Labels::Present)?);
+        }
+        for (label, row) in per_class(&truth, &predicted, classes)?.into_iter().enumerate() {
             scores.add_label(self.labels.name(label), row);
         }
-        let rows: Vec<&[f64]> = predictions
-            .iter()
-            .map(|prediction| &prediction.probabilities[0][..])
-            .collect();
+        let rows: Vec<&[f64]> = predictions.iter().map(|prediction| &prediction.probabilities[0][..]).collect();
         rank(&mut scores, &truth, &rows, classes)?;
         Ok(scores)
     }
 }
 
-fn rank(
-    scores: &mut Scores,
-    truth: &[usize],
-    rows: &[&[f64]],
-    classes: usize,
-) -> Result<(), Error> {
+fn rank(scores: &mut Scores, truth: &[usize], rows: &[&[f64]], classes: usize) -> Result<(), Error> {
     let (auroc, average_precision) = if classes == 2 {
         let positive: Vec<bool> = truth.iter().map(|&label| label == 1).collect();
         let score: Vec<f64> = rows.iter().map(|row| row[1]).collect();
-        (
-            ranking::auroc(&positive, &score),
-            ranking::average_precision(&positive, &score),
-        )
+        (ranking::auroc(&positive, &score), ranking::average_precision(&positive, &score))
     } else {
-        (
-            ranking::auroc_ovr_macro(truth, rows, classes),
-            ranking::average_precision_macro(truth, rows, classes),
-        )
+        (ranking::auroc_ovr_macro(truth, rows, classes), ranking::average_precision_macro(truth, rows, classes))
     };
     // Without an example of each class a mean average precision would count an arbitrary 0.
     if auroc.is_ok() {
@@ -106,16 +73,8 @@ mod tests {
     }
 
     fn truth(labels: &[usize]) -> Vec<EncodedExample> {
-        let pieces = Encoded {
-            ids: vec![],
-            types: vec![],
-            words: vec![],
-            truncated: false,
-        };
-        let example = |&label| EncodedExample {
-            pieces: pieces.clone(),
-            labels: vec![label],
-        };
+        let pieces = Encoded { ids: vec![], types: vec![], words: vec![], truncated: false };
+        let example = |&label| EncodedExample { pieces: pieces.clone(), labels: vec![label] };
         labels.iter().map(example).collect()
     }
 
@@ -133,9 +92,7 @@ mod tests {
                 }
             })
             .collect();
-        task(rows[0].len())
-            .score(&predictions, &truth(labels))
-            .unwrap()
+        task(rows[0].len()).score(&predictions, &truth(labels)).unwrap()
     }
 
     #[test]
@@ -143,28 +100,12 @@ mod tests {
         let rows: [&[f64]; 4] = [&[0.8, 0.2], &[0.1, 0.9], &[0.6, 0.4], &[0.4, 0.6]];
         let scores = scores(&[0, 1, 1, 0], &rows);
         let names: Vec<&str> = scores.values.keys().map(String::as_str).collect();
-        assert_eq!(
-            names,
-            [
-                "accuracy",
-                "auroc",
-                "average_precision",
-                "macro_f1",
-                "micro_f1",
-                "weighted_f1"
-            ]
-        );
+        assert_eq!(names, ["accuracy", "auroc", "average_precision", "macro_f1", "micro_f1", "weighted_f1"]);
         assert_eq!(scores.values["accuracy"], 0.5);
         assert_eq!(scores.values["macro_f1"], 0.5);
         assert_eq!(scores.values["auroc"], 0.75);
         assert!((scores.values["average_precision"] - 5.0 / 6.0).abs() < 1e-12);
-        assert_eq!(
-            (
-                scores.per_label[1].label.as_str(),
-                scores.per_label[1].support
-            ),
-            ("1", 2)
-        );
+        assert_eq!((scores.per_label[1].label.as_str(), scores.per_label[1].support), ("1", 2));
     }
 
     #[test]
@@ -180,9 +121,7 @@ mod tests {
 
     #[test]
     fn the_majority_comes_from_the_training_split() {
-        let scores = task(2)
-            .majority(&truth(&[1, 0, 1]), &truth(&[0, 0, 0, 1]))
-            .unwrap();
+        let scores = task(2).majority(&truth(&[1, 0, 1]), &truth(&[0, 0, 0, 1])).unwrap();
         assert_eq!(scores.values["accuracy"], 0.25);
         assert_eq!(scores.values["macro_f1"], 0.2);
         assert_eq!(scores.values["auroc"], 0.5);

@@ -10,9 +10,7 @@ use crate::batch::{self, Batch, EncodedExample};
 use crate::decode::{self, Prediction};
 use crate::example_slice::ExampleSlice;
 use crate::scores::Scores;
-use crate::{
-    Error, RelationExtraction, SequenceClassification, TokenClassification, Tokenizer, loss,
-};
+use crate::{Error, RelationExtraction, SequenceClassification, TokenClassification, Tokenizer, loss};
 
 /// A task: how its examples are encoded, what its loss is, how its predictions are scored.
 #[derive(Clone, Debug)]
@@ -33,12 +31,7 @@ impl Task {
     /// # Errors
     ///
     /// [`Error::Labels`] for fewer than two labels, NER without `O`, or a negative label that is not in the set or not for this kind.
-    pub fn new(
-        kind: Kind,
-        labels: LabelSet,
-        max_length: usize,
-        negative_label: Option<&str>,
-    ) -> Result<Self, Error> {
+    pub fn new(kind: Kind, labels: LabelSet, max_length: usize, negative_label: Option<&str>) -> Result<Self, Error> {
         let refuse = |what: String| Err(Error::Labels { task: kind, what });
         if labels.len() < 2 {
             return refuse("expected at least two".to_owned());
@@ -53,11 +46,7 @@ impl Task {
                 Some(_) if labels.names().iter().any(|name| !is_bio(name)) => {
                     return refuse("expected `O`, `B-<type>` and `I-<type>` only".to_owned());
                 }
-                Some(outside) => Self::Token(TokenClassification {
-                    labels,
-                    max_length,
-                    outside,
-                }),
+                Some(outside) => Self::Token(TokenClassification { labels, max_length, outside }),
             },
             Kind::Relations => {
                 let negative = negative_label.map(|name| labels.index(name).ok_or(name));
@@ -65,11 +54,7 @@ impl Task {
                     Err(name) => {
                         return refuse(format!("the negative label `{name}` is not among them"));
                     }
-                    Ok(negative) => Self::Relation(RelationExtraction {
-                        labels,
-                        max_length,
-                        negative,
-                    }),
+                    Ok(negative) => Self::Relation(RelationExtraction { labels, max_length, negative }),
                 }
             }
         })
@@ -131,10 +116,7 @@ impl Task {
             (Self::Relation(task), ExampleSlice::Relations(examples)) => {
                 in_order(examples, |example| task.encode(example, tokenizer))
             }
-            (task, examples) => Err(Error::ExampleKind {
-                task: task.kind(),
-                found: examples.kind(),
-            }),
+            (task, examples) => Err(Error::ExampleKind { task: task.kind(), found: examples.kind() }),
         }
     }
 
@@ -143,13 +125,7 @@ impl Task {
     /// # Panics
     ///
     /// If an index is out of range.
-    pub fn collate(
-        &self,
-        encoded: &[EncodedExample],
-        indices: &[usize],
-        pad_id: u32,
-        device: &Device,
-    ) -> Batch {
+    pub fn collate(&self, encoded: &[EncodedExample], indices: &[usize], pad_id: u32, device: &Device) -> Batch {
         let per_word = matches!(self, Self::Token(_));
         batch::collate(encoded, indices, per_word, pad_id, device)
     }
@@ -173,11 +149,7 @@ impl Task {
     /// # Errors
     ///
     /// A logit that is not finite, or a device that cannot be read.
-    pub fn predict<const D: usize>(
-        &self,
-        logits: Tensor<D>,
-        batch: &Batch,
-    ) -> Result<Vec<Prediction>, Error> {
+    pub fn predict<const D: usize>(&self, logits: Tensor<D>, batch: &Batch) -> Result<Vec<Prediction>, Error> {
         match self {
             Self::Sequence(_) | Self::Relation(_) => decode::per_example(logits, batch),
             Self::Token(task) => decode::per_word(logits, batch, task.outside),
@@ -189,11 +161,7 @@ impl Task {
     /// # Errors
     ///
     /// [`Error::Unmatched`] unless there is one prediction with as many labels for each example.
-    pub fn score(
-        &self,
-        predictions: &[Prediction],
-        truth: &[EncodedExample],
-    ) -> Result<Scores, Error> {
+    pub fn score(&self, predictions: &[Prediction], truth: &[EncodedExample]) -> Result<Scores, Error> {
         let predictions = aligned(predictions, truth)?;
         match self {
             Self::Sequence(task) => task.score(&predictions, truth),
@@ -207,11 +175,7 @@ impl Task {
     /// # Errors
     ///
     /// As [`Task::score`].
-    pub fn majority(
-        &self,
-        train: &[EncodedExample],
-        truth: &[EncodedExample],
-    ) -> Result<Scores, Error> {
+    pub fn majority(&self, train: &[EncodedExample], truth: &[EncodedExample]) -> Result<Scores, Error> {
         let label = match self {
             Self::Token(task) => task.outside,
             Self::Sequence(_) | Self::Relation(_) => {
@@ -254,44 +218,28 @@ pub(crate) fn check_label(id: &str, label: usize, labels: &LabelSet) -> Result<u
     }
     Err(Error::Example {
         id: id.to_owned(),
-        what: format!(
-            "has label {label}, expected one of 0 to {}",
-            labels.len() - 1
-        ),
+        what: format!("has label {label}, expected one of 0 to {}", labels.len() - 1),
     })
 }
 
 /// Truth and prediction of examples with one label each.
-pub(crate) fn one_label_each(
-    predictions: &[&Prediction],
-    truth: &[EncodedExample],
-) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn one_label_each(predictions: &[&Prediction], truth: &[EncodedExample]) -> (Vec<usize>, Vec<usize>) {
     let pairs = truth.iter().zip(predictions);
-    pairs
-        .map(|(example, prediction)| (example.labels[0], prediction.labels[0]))
-        .unzip()
+    pairs.map(|(example, prediction)| (example.labels[0], prediction.labels[0])).unzip()
 }
 
 /// The predictions in the examples' order.
-fn aligned<'a>(
-    predictions: &'a [Prediction],
-    truth: &[EncodedExample],
-) -> Result<Vec<&'a Prediction>, Error> {
+fn aligned<'a>(predictions: &'a [Prediction], truth: &[EncodedExample]) -> Result<Vec<&'a Prediction>, Error> {
     let refuse = |what: String| Err(Error::Unmatched { what });
     let mut slots: Vec<Option<&Prediction>> = vec![None; truth.len()];
     for prediction in predictions {
         let example = prediction.example;
         let Some(slot) = slots.get_mut(example) else {
-            return refuse(format!(
-                "a prediction is for example {example} of {}",
-                truth.len()
-            ));
+            return refuse(format!("a prediction is for example {example} of {}", truth.len()));
         };
         let (found, expected) = (prediction.labels.len(), truth[example].labels.len());
         if found != expected {
-            return refuse(format!(
-                "example {example} has {expected} labels and {found} predicted ones"
-            ));
+            return refuse(format!("example {example} has {expected} labels and {found} predicted ones"));
         }
         if slot.replace(prediction).is_some() {
             return refuse(format!("example {example} is predicted twice"));
@@ -301,9 +249,7 @@ fn aligned<'a>(
         .into_iter()
         .enumerate()
         .map(|(example, slot)| {
-            slot.ok_or_else(|| Error::Unmatched {
-                what: format!("example {example} has no prediction"),
-            })
+            slot.ok_or_else(|| Error::Unmatched { what: format!("example {example} has no prediction") })
         })
         .collect()
 }
@@ -321,12 +267,7 @@ mod tests {
     fn labels_that_a_task_cannot_use_are_refused() {
         for (kind, names, negative, what) in [
             (Kind::Sequence, &["a"][..], None, "at least two"),
-            (
-                Kind::Sequence,
-                &["a", "b"],
-                Some("a"),
-                "only a relation task",
-            ),
+            (Kind::Sequence, &["a", "b"], Some("a"), "only a relation task"),
             (Kind::Tokens, &["B-x", "I-x"], None, "expected `O`"),
             (Kind::Tokens, &["O", "x"], None, "`B-<type>`"),
             (Kind::Relations, &["a", "b"], Some("c"), "`c` is not among"),
@@ -339,21 +280,10 @@ mod tests {
     #[test]
     fn every_example_needs_one_prediction() {
         let task = Task::new(Kind::Sequence, labels(&["a", "b"]), 8, None).unwrap();
-        let pieces = Encoded {
-            ids: vec![],
-            types: vec![],
-            words: vec![],
-            truncated: false,
-        };
-        let truth = [0, 1].map(|label| EncodedExample {
-            pieces: pieces.clone(),
-            labels: vec![label],
-        });
-        let prediction = |example, count| Prediction {
-            example,
-            labels: vec![0; count],
-            probabilities: vec![vec![0.5; 2]; count],
-        };
+        let pieces = Encoded { ids: vec![], types: vec![], words: vec![], truncated: false };
+        let truth = [0, 1].map(|label| EncodedExample { pieces: pieces.clone(), labels: vec![label] });
+        let prediction =
+            |example, count| Prediction { example, labels: vec![0; count], probabilities: vec![vec![0.5; 2]; count] };
         for (predictions, what) in [
             (vec![prediction(0, 1)], "example 1 has no prediction"),
             (vec![prediction(2, 1)], "example 2 of 2"),
@@ -363,9 +293,6 @@ mod tests {
             let error = task.score(&predictions, &truth).unwrap_err();
             assert!(error.to_string().contains(what), "{error}");
         }
-        assert!(
-            task.score(&[prediction(1, 1), prediction(0, 1)], &truth)
-                .is_ok()
-        );
+        assert!(task.score(&[prediction(1, 1), prediction(0, 1)], &truth).is_ok());
     }
 }

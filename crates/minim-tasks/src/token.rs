@@ -20,11 +20,7 @@ pub struct TokenClassification {
 }
 
 impl TokenClassification {
-    pub(crate) fn encode(
-        &self,
-        example: &Tagged,
-        tokenizer: &Tokenizer,
-    ) -> Result<EncodedExample, Error> {
+    pub(crate) fn encode(&self, example: &Tagged, tokenizer: &Tokenizer) -> Result<EncodedExample, Error> {
         let Tagged { id, words, tags } = example;
         if words.len() != tags.len() {
             return Err(Error::Example {
@@ -32,23 +28,13 @@ impl TokenClassification {
                 what: format!("has {} words and {} tags", words.len(), tags.len()),
             });
         }
-        let labels: Result<Vec<usize>, Error> = tags
-            .iter()
-            .map(|&tag| check_label(id, tag, &self.labels))
-            .collect();
-        Ok(EncodedExample {
-            pieces: tokenizer.encode_words(words, self.max_length)?,
-            labels: labels?,
-        })
+        let labels: Result<Vec<usize>, Error> = tags.iter().map(|&tag| check_label(id, tag, &self.labels)).collect();
+        Ok(EncodedExample { pieces: tokenizer.encode_words(words, self.max_length)?, labels: labels? })
     }
 
     /// `entity_precision`, `entity_recall`, `entity_f1` (over all entities, strict), `entity_macro_f1`, `entity_weighted_f1` (over entity
     /// types) and `token_accuracy` (over words).
-    pub(crate) fn score(
-        &self,
-        predictions: &[&Prediction],
-        truth: &[EncodedExample],
-    ) -> Result<Scores, Error> {
+    pub(crate) fn score(&self, predictions: &[&Prediction], truth: &[EncodedExample]) -> Result<Scores, Error> {
         let truth: Vec<&[usize]> = truth.iter().map(|example| &example.labels[..]).collect();
         let predicted: Vec<&[usize]> = predictions.iter().map(|p| &p.labels[..]).collect();
         let report = entity::scores(&self.names(&truth), &self.names(&predicted))?;
@@ -58,10 +44,7 @@ impl TokenClassification {
         scores.set("entity_f1", report.micro.f1);
         scores.set("entity_macro_f1", report.macro_average.f1);
         scores.set("entity_weighted_f1", report.weighted.f1);
-        scores.set(
-            "token_accuracy",
-            accuracy(&truth.concat(), &predicted.concat())?,
-        );
+        scores.set("token_accuracy", accuracy(&truth.concat(), &predicted.concat())?);
         for (kind, row) in report.per_type {
             scores.add_label(&kind, row);
         }
@@ -123,29 +106,16 @@ mod tests {
         assert_eq!(scores.values["entity_f1"], 0.5);
         assert_eq!(scores.values["token_accuracy"], 2.0 / 6.0);
         assert_eq!(scores.per_label.len(), 1);
-        assert_eq!(
-            (
-                scores.per_label[0].label.as_str(),
-                scores.per_label[0].support
-            ),
-            ("Disease", 4)
-        );
+        assert_eq!((scores.per_label[0].label.as_str(), scores.per_label[0].support), ("Disease", 4));
     }
 
     #[test]
     fn an_entity_counts_whole() {
         let task = task(32);
-        let split = [sentence(
-            &["fever", "of", "liver", "failure"],
-            &[1, 0, 1, 2],
-        )];
+        let split = [sentence(&["fever", "of", "liver", "failure"], &[1, 0, 1, 2])];
         let encoded = task.encode_all(&split[..], &tokenizer()).unwrap();
         let predict = |labels: &[usize]| {
-            let prediction = Prediction {
-                example: 0,
-                labels: labels.to_vec(),
-                probabilities: Vec::new(),
-            };
+            let prediction = Prediction { example: 0, labels: labels.to_vec(), probabilities: Vec::new() };
             task.score(&[prediction], &encoded).unwrap().values
         };
         assert_eq!(predict(&[1, 0, 1, 2])["entity_f1"], 1.0);
@@ -158,10 +128,7 @@ mod tests {
     #[test]
     fn the_majority_says_that_there_is_no_entity() {
         let task = task(32);
-        let split = [sentence(
-            &["fever", "and", "cough", "no", "pain"],
-            &[1, 0, 1, 0, 0],
-        )];
+        let split = [sentence(&["fever", "and", "cough", "no", "pain"], &[1, 0, 1, 0, 0])];
         let encoded = task.encode_all(&split[..], &tokenizer()).unwrap();
         let scores = task.majority(&encoded, &encoded).unwrap();
         assert_eq!(scores.values["entity_f1"], 0.0);
@@ -173,10 +140,7 @@ mod tests {
         let task = task(32);
         for (tags, what) in [(&[1][..], "2 words and 1 tags"), (&[1, 3], "label 3")] {
             let split = [sentence(&["secret", "cough"], tags)];
-            let error = task
-                .encode_all(&split[..], &tokenizer())
-                .unwrap_err()
-                .to_string();
+            let error = task.encode_all(&split[..], &tokenizer()).unwrap_err().to_string();
             assert!(error.contains("doc#1") && error.contains(what), "{error}");
             assert!(!error.contains("secret"));
         }

@@ -8,9 +8,7 @@ mod window;
 
 use std::path::{Path, PathBuf};
 
-use tokenizers::{
-    Encoding, PreTokenizerWrapper, Token, TruncationDirection, TruncationParams, TruncationStrategy,
-};
+use tokenizers::{Encoding, PreTokenizerWrapper, Token, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use crate::Error;
 pub(crate) use window::Anchors;
@@ -64,27 +62,10 @@ impl Tokenizer {
     }
 
     fn new(inner: tokenizers::Tokenizer, file: PathBuf, pad_id: u32) -> Self {
-        let vocab_size = inner
-            .get_vocab(true)
-            .into_values()
-            .max()
-            .map_or(0, |id| id as usize + 1);
-        let spaced = inner
-            .get_added_vocabulary()
-            .get_vocab()
-            .keys()
-            .any(|piece| piece.contains(is_plain_space));
-        let bert = matches!(
-            inner.get_pre_tokenizer(),
-            Some(PreTokenizerWrapper::BertPreTokenizer(_))
-        );
-        Self {
-            inner,
-            file,
-            pad_id,
-            vocab_size,
-            word_by_word: bert && !spaced,
-        }
+        let vocab_size = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        let spaced = inner.get_added_vocabulary().get_vocab().keys().any(|piece| piece.contains(is_plain_space));
+        let bert = matches!(inner.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)));
+        Self { inner, file, pad_id, vocab_size, word_by_word: bert && !spaced }
     }
 
     /// The id that fills a batch up to its longest example.
@@ -116,24 +97,16 @@ impl Tokenizer {
         if self.vocab_size <= vocab_size {
             return Ok(());
         }
-        Err(Error::VocabTooLarge {
-            file: self.file.clone(),
-            tokenizer: self.vocab_size,
-            model: vocab_size,
-        })
+        Err(Error::VocabTooLarge { file: self.file.clone(), tokenizer: self.vocab_size, model: vocab_size })
     }
 
-    /// Encodes one text or a pair, truncated from the end, the longer one first.
+    /// Encodes one text or a pair, truncated from the end, the longer one first; an empty second text is none, as in transformers.
     ///
     /// # Errors
     ///
     /// [`Error::MaxLength`] when `max_length` leaves no room for text.
-    pub fn encode(
-        &self,
-        text: &str,
-        pair: Option<&str>,
-        max_length: usize,
-    ) -> Result<Encoded, Error> {
+    pub fn encode(&self, text: &str, pair: Option<&str>, max_length: usize) -> Result<Encoded, Error> {
+        let pair = pair.filter(|pair| !pair.is_empty());
         let room = self.room(max_length, pair.is_some())?;
         let (first, second) = match pair {
             None => (self.first_pieces(text, room)?, None),
@@ -147,9 +120,8 @@ impl Tokenizer {
             stride: 0,
             direction: TruncationDirection::Right,
         };
-        let (first, second) =
-            tokenizers::utils::truncation::truncate_encodings(first, second, &params)
-                .map_err(|error| self.failed(&error))?;
+        let (first, second) = tokenizers::utils::truncation::truncate_encodings(first, second, &params)
+            .map_err(|error| self.failed(&error))?;
         self.finish(first, second, truncated)
     }
 
@@ -176,10 +148,7 @@ impl Tokenizer {
         owners.truncate(room);
         let mut encoding = encoding_of(&ids);
         encoding.get_word_ids_mut().copy_from_slice(&owners);
-        let encoding = self
-            .inner
-            .post_process(encoding, None, true)
-            .map_err(|error| self.failed(&error))?;
+        let encoding = self.inner.post_process(encoding, None, true).map_err(|error| self.failed(&error))?;
         Ok(Encoded {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
@@ -189,58 +158,39 @@ impl Tokenizer {
     }
 
     /// Encodes one text; where it is too long, the pieces nearest to its anchors are kept instead of the first ones.
-    pub(crate) fn encode_around(
-        &self,
-        text: &str,
-        anchors: &Anchors,
-        max_length: usize,
-    ) -> Result<Encoded, Error> {
+    pub(crate) fn encode_around(&self, text: &str, anchors: &Anchors, max_length: usize) -> Result<Encoded, Error> {
         let whole = self.encode(text, None, max_length)?;
         if !whole.truncated || anchors.is_empty() {
             return Ok(whole);
         }
         let room = self.room(max_length, false)?;
-        let encoding = self
-            .inner
-            .encode(text, false)
-            .map_err(|error| self.failed(&error))?;
-        let kept: Vec<u32> = anchors
-            .nearest(encoding.get_offsets(), room)
-            .into_iter()
-            .map(|index| encoding.get_ids()[index])
-            .collect();
+        let encoding = self.inner.encode(text, false).map_err(|error| self.failed(&error))?;
+        let kept: Vec<u32> =
+            anchors.nearest(encoding.get_offsets(), room).into_iter().map(|index| encoding.get_ids()[index]).collect();
         self.finish(encoding_of(&kept), None, true)
     }
 
     /// How many pieces fit beside the special ones.
     fn room(&self, max_length: usize, pair: bool) -> Result<usize, Error> {
-        let special = self.inner.get_post_processor().map_or(0, |processor| {
-            tokenizers::PostProcessor::added_tokens(processor, pair)
-        });
+        let special = self
+            .inner
+            .get_post_processor()
+            .map_or(0, |processor| tokenizers::PostProcessor::added_tokens(processor, pair));
         match max_length.checked_sub(special) {
             Some(room) if room > 0 => Ok(room),
-            _ => Err(Error::MaxLength {
-                max_length,
-                least: special + 1,
-            }),
+            _ => Err(Error::MaxLength { max_length, least: special + 1 }),
         }
     }
 
     fn pieces(&self, text: &str) -> Result<Encoding, Error> {
-        self.inner
-            .encode_fast(text, false)
-            .map_err(|error| self.failed(&error))
+        self.inner.encode_fast(text, false).map_err(|error| self.failed(&error))
     }
 
     /// All pieces of `text`, or at least its first `room + 1`, without looking at more words than that needs.
     fn first_pieces(&self, text: &str, room: usize) -> Result<Encoding, Error> {
         let mut words = room.saturating_add(1);
         loop {
-            let end = if self.word_by_word {
-                end_of_words(text, words)
-            } else {
-                text.len()
-            };
+            let end = if self.word_by_word { end_of_words(text, words) } else { text.len() };
             let encoding = self.pieces(&text[..end])?;
             if end == text.len() || encoding.len() > room {
                 return Ok(encoding);
@@ -250,21 +200,13 @@ impl Tokenizer {
     }
 
     /// Adds the special pieces.
-    fn finish(
-        &self,
-        mut first: Encoding,
-        mut second: Option<Encoding>,
-        truncated: bool,
-    ) -> Result<Encoded, Error> {
+    fn finish(&self, mut first: Encoding, mut second: Option<Encoding>, truncated: bool) -> Result<Encoded, Error> {
         // The post-processor would build every pair of overflowing parts: quadratic in the length of the text.
         first.take_overflowing();
         if let Some(second) = &mut second {
             second.take_overflowing();
         }
-        let encoding = self
-            .inner
-            .post_process(first, second, true)
-            .map_err(|error| self.failed(&error))?;
+        let encoding = self.inner.post_process(first, second, true).map_err(|error| self.failed(&error))?;
         Ok(Encoded {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
@@ -274,18 +216,12 @@ impl Tokenizer {
     }
 
     fn failed(&self, error: &tokenizers::Error) -> Error {
-        Error::TokenizerFile {
-            file: self.file.clone(),
-            what: error.to_string(),
-        }
+        Error::TokenizerFile { file: self.file.clone(), what: error.to_string() }
     }
 }
 
 fn encoding_of(ids: &[u32]) -> Encoding {
-    let tokens = ids
-        .iter()
-        .map(|&id| Token::new(id, String::new(), (0, 0)))
-        .collect();
+    let tokens = ids.iter().map(|&id| Token::new(id, String::new(), (0, 0))).collect();
     Encoding::from_tokens(tokens, 0)
 }
 

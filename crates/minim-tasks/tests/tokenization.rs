@@ -42,9 +42,7 @@ struct WordList {
 }
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures/bert")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/bert").join(name)
 }
 
 fn tokenizer(name: &str) -> Tokenizer {
@@ -57,11 +55,7 @@ fn check(tokenizer: &Tokenizer, fixture: &Fixture) {
         let pair = row.text_pair.as_deref();
         let found = tokenizer.encode(&row.text, pair, max_length).unwrap();
         let name = (&row.text, pair, row.max_length);
-        assert_eq!(
-            (&found.ids, &found.types),
-            (&row.ids, &row.type_ids),
-            "{name:?}"
-        );
+        assert_eq!((&found.ids, &found.types), (&row.ids, &row.type_ids), "{name:?}");
         let whole = tokenizer.encode(&row.text, pair, usize::MAX).unwrap();
         assert_eq!(found.truncated, whole.len() > max_length, "{name:?}");
     }
@@ -69,11 +63,7 @@ fn check(tokenizer: &Tokenizer, fixture: &Fixture) {
         let max_length = row.max_length.unwrap_or(usize::MAX);
         let found = tokenizer.encode_words(&row.words, max_length).unwrap();
         let name = (&row.words, row.max_length);
-        assert_eq!(
-            (&found.ids, &found.types),
-            (&row.ids, &row.type_ids),
-            "{name:?}"
-        );
+        assert_eq!((&found.ids, &found.types), (&row.ids, &row.type_ids), "{name:?}");
         assert_eq!(found.words, row.word_ids, "{name:?}");
     }
 }
@@ -83,9 +73,7 @@ fn ids_equal_those_of_transformers() {
     let json = fs::read_to_string(folder("tokenization.json")).unwrap();
     let fixtures: Fixtures = serde_json::from_str(&json).unwrap();
     for (case, fixture) in [("uncased", &fixtures.uncased), ("cased", &fixtures.cased)] {
-        assert!(
-            fixture.texts.len() > 40 && fixture.pairs.len() > 30 && fixture.word_lists.len() > 20
-        );
+        assert!(fixture.texts.len() > 40 && fixture.pairs.len() > 30 && fixture.word_lists.len() > 20);
         for layout in ["", "-json"] {
             check(&tokenizer(&format!("tokenizer-{case}{layout}")), fixture);
         }
@@ -117,11 +105,7 @@ fn reading_only_the_words_that_are_needed_changes_nothing() {
     ] {
         for max_length in 3..20 {
             let found = tokenizer.encode(text, None, max_length).unwrap();
-            assert_eq!(
-                found,
-                first_pieces(&tokenizer, text, max_length),
-                "{text:?} {max_length}"
-            );
+            assert_eq!(found, first_pieces(&tokenizer, text, max_length), "{text:?} {max_length}");
         }
     }
 }
@@ -133,10 +117,7 @@ fn within_seconds(seconds: u64, work: impl FnOnce() + Send + 'static) {
         work();
         done.send(()).ok();
     });
-    assert!(
-        wait.recv_timeout(Duration::from_secs(seconds)).is_ok(),
-        "not done within {seconds} s"
-    );
+    assert!(wait.recv_timeout(Duration::from_secs(seconds)).is_ok(), "not done within {seconds} s");
 }
 
 #[test]
@@ -159,10 +140,7 @@ fn a_text_of_100_000_words_is_cut_quickly() {
 }
 
 /// A copy of `tokenizer-cased` without the files named, with others written into it.
-fn broken(
-    without: &[&str],
-    with: &[(&str, &str)],
-) -> (tempfile::TempDir, Result<Tokenizer, Error>) {
+fn broken(without: &[&str], with: &[(&str, &str)]) -> (tempfile::TempDir, Result<Tokenizer, Error>) {
     let copy = tempfile::tempdir().unwrap();
     for file in ["vocab.txt", "tokenizer_config.json"] {
         if !without.contains(&file) {
@@ -186,13 +164,8 @@ fn a_broken_folder_is_named() {
     assert!(message(&["tokenizer_config.json"], &[]).contains("do_lower_case"));
     assert!(message(&[], &[("vocab.txt", "[PAD]\n[CLS]\n[SEP]\nfever\n")]).contains("`[UNK]`"));
     assert!(message(&[], &[("vocab.txt", "[PAD]\n[UNK]\n[CLS]\nfever\n")]).contains("`[SEP]`"));
-    assert!(
-        message(&[], &[("tokenizer_config.json", "{\"do_lower_case\": ")])
-            .contains("tokenizer_config.json")
-    );
-    assert!(
-        message(&[], &[("added_tokens.json", "{\"<new>\": 1000}")]).contains("adds piece 1000")
-    );
+    assert!(message(&[], &[("tokenizer_config.json", "{\"do_lower_case\": ")]).contains("tokenizer_config.json"));
+    assert!(message(&[], &[("added_tokens.json", "{\"<new>\": 1000}")]).contains("adds piece 1000"));
     assert!(message(&[], &[("tokenizer.json", "{}")]).contains("tokenizer.json"));
 }
 
@@ -200,10 +173,7 @@ fn a_broken_folder_is_named() {
 fn without_configuration_a_lower_case_vocabulary_is_lower_cased() {
     let vocab = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfever\n";
     let (_folder, read) = broken(&["tokenizer_config.json"], &[("vocab.txt", vocab)]);
-    let encoded = read
-        .unwrap()
-        .encode("FEVER f\u{e9}ver [MASK]", None, 16)
-        .unwrap();
+    let encoded = read.unwrap().encode("FEVER f\u{e9}ver [MASK]", None, 16).unwrap();
     assert_eq!(encoded.ids, [2, 5, 5, 4, 3]);
 }
 
@@ -211,10 +181,7 @@ fn without_configuration_a_lower_case_vocabulary_is_lower_cased() {
 fn a_stated_casing_wins_over_the_stored_one() {
     let json = fs::read_to_string(folder("tokenizer-cased-json").join("tokenizer.json")).unwrap();
     let config = "{\"do_lower_case\": true}";
-    let (_folder, read) = broken(
-        &[],
-        &[("tokenizer.json", &json), ("tokenizer_config.json", config)],
-    );
+    let (_folder, read) = broken(&[], &[("tokenizer.json", &json), ("tokenizer_config.json", config)]);
     let read = read.unwrap();
     let id = |text| read.encode(text, None, 16).unwrap().ids;
     assert_eq!(id("Fever"), id("fever"));
@@ -226,17 +193,8 @@ fn sizes_are_checked() {
     let size = tokenizer.vocab_size();
     assert!(tokenizer.check_vocab(size).is_ok());
     let error = tokenizer.check_vocab(size - 1).unwrap_err().to_string();
-    assert!(
-        error.contains(&format!("only {} embeddings", size - 1)),
-        "{error}"
-    );
-    assert!(matches!(
-        tokenizer.encode("fever", Some("cough"), 3),
-        Err(Error::MaxLength {
-            max_length: 3,
-            least: 4
-        })
-    ));
+    assert!(error.contains(&format!("only {} embeddings", size - 1)), "{error}");
+    assert!(matches!(tokenizer.encode("fever", Some("cough"), 3), Err(Error::MaxLength { max_length: 3, least: 4 })));
     assert!(tokenizer.encode_words(&["fever".to_owned()], 2).is_err());
     assert_eq!(tokenizer.pad_id(), 0);
     assert_eq!(tokenizer.id("[MASK]"), Some(6));

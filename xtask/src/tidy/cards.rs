@@ -7,9 +7,7 @@ use super::tree::Tree;
 const WITHOUT_CARD: &str = "jsonl";
 
 pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
-    let readers: Vec<&str> = minim_datasets::names()
-        .filter(|name| *name != WITHOUT_CARD)
-        .collect();
+    let readers: Vec<&str> = minim_datasets::names().filter(|name| *name != WITHOUT_CARD).collect();
     missing(tree, &readers)
 }
 
@@ -19,18 +17,13 @@ fn missing(tree: &Tree, readers: &[&str]) -> Vec<Finding> {
         .filter(|(path, _)| path.starts_with("datasets/"))
         .filter_map(|(_, text)| toml::from_str(text).ok())
         .collect();
-    let has_card = |reader: &str| {
-        cards
-            .iter()
-            .any(|card| card.get("reader").and_then(toml::Value::as_str) == Some(reader))
-    };
+    let has_card =
+        |reader: &str| cards.iter().any(|card| card.get("reader").and_then(toml::Value::as_str) == Some(reader));
     readers
         .iter()
         .filter(|reader| !has_card(reader))
         .map(|reader| {
-            let message = format!(
-                "no card in datasets/ has `reader = \"{reader}\"`: say what the data is and whose"
-            );
+            let message = format!("no card in datasets/ has `reader = \"{reader}\"`: say what the data is and whose");
             Finding::new("datasets", 1, message)
         })
         .collect()

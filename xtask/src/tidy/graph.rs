@@ -12,22 +12,15 @@ pub(super) const ENGINE: &str = "minim-engine";
 
 /// Backends: burn's features of these names, and this workspace's own.
 pub(super) const BACKENDS: [&str; 13] = [
-    "candle", "cpu", "cuda", "flex", "metal", "ndarray", "remote", "rocm", "router", "tch",
-    "vulkan", "webgpu", "wgpu",
+    "candle", "cpu", "cuda", "flex", "metal", "ndarray", "remote", "rocm", "router", "tch", "vulkan", "webgpu", "wgpu",
 ];
 
 /// The backend that unit tests compute with.
 const TEST_BACKEND: &str = "flex";
 
 /// Crates that must compile in seconds and run anywhere, so nothing of burn may reach them.
-const WITHOUT_BURN: [&str; 6] = [
-    "minim-datasets",
-    "minim-metrics",
-    "minim-experiment",
-    "minim-report",
-    "minim-efficiency",
-    "xtask",
-];
+const WITHOUT_BURN: [&str; 6] =
+    ["minim-datasets", "minim-metrics", "minim-experiment", "minim-report", "minim-efficiency", "xtask"];
 
 /// Every crate and those of the workspace that it may use (`docs/ARCHITECTURE.md`).
 const ARROWS: [(&str, &[&str]); 10] = [
@@ -37,15 +30,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("minim-metrics", &[]),
     ("minim-efficiency", &[]),
     ("minim-experiment", &[]),
-    (
-        "minim-tasks",
-        &[
-            "minim-adapters",
-            "minim-models",
-            "minim-datasets",
-            "minim-metrics",
-        ],
-    ),
+    ("minim-tasks", &["minim-adapters", "minim-models", "minim-datasets", "minim-metrics"]),
     (
         ENGINE,
         &[
@@ -59,10 +44,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("minim-report", &["minim-experiment"]),
-    (
-        "xtask",
-        &["minim-datasets", "minim-experiment", "minim-report"],
-    ),
+    ("xtask", &["minim-datasets", "minim-experiment", "minim-report"]),
 ];
 
 /// Holds the integration tests and may use everything.
@@ -72,24 +54,13 @@ pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let lock = tree.text("Cargo.lock").and_then(Lock::parse);
     if lock.is_none() {
-        findings.push(Finding::new(
-            "Cargo.lock",
-            1,
-            "expected cargo's lock file, tracked",
-        ));
+        findings.push(Finding::new("Cargo.lock", 1, "expected cargo's lock file, tracked"));
     }
-    for (path, text) in tree
-        .texts("Cargo.toml")
-        .filter(|(path, _)| !path.starts_with("third-party/"))
-    {
+    for (path, text) in tree.texts("Cargo.toml").filter(|(path, _)| !path.starts_with("third-party/")) {
         let manifest = match Manifest::parse(path, text) {
             Ok(manifest) => manifest,
             Err(error) => {
-                findings.push(Finding::new(
-                    path,
-                    1,
-                    format!("not a manifest: {}", error.message()),
-                ));
+                findings.push(Finding::new(path, 1, format!("not a manifest: {}", error.message())));
                 continue;
             }
         };
@@ -128,45 +99,24 @@ impl<'t> Manifest<'t> {
         let mut read = |table: Option<&toml::Value>, for_tests| {
             let entries = table.and_then(toml::Value::as_table);
             for (name, value) in entries.into_iter().flatten() {
-                dependencies.push(Dependency {
-                    name: name.clone(),
-                    features: texts(value.get("features")),
-                    for_tests,
-                });
+                dependencies.push(Dependency { name: name.clone(), features: texts(value.get("features")), for_tests });
             }
         };
         let targets = table.get("target").and_then(toml::Value::as_table);
-        let tables = std::iter::once(&table).chain(
-            targets
-                .into_iter()
-                .flatten()
-                .filter_map(|(_, t)| t.as_table()),
-        );
+        let tables = std::iter::once(&table).chain(targets.into_iter().flatten().filter_map(|(_, t)| t.as_table()));
         for table in tables {
             read(table.get("dependencies"), false);
             read(table.get("build-dependencies"), false);
             read(table.get("dev-dependencies"), true);
         }
-        read(
-            table
-                .get("workspace")
-                .and_then(|workspace| workspace.get("dependencies")),
-            false,
-        );
+        read(table.get("workspace").and_then(|workspace| workspace.get("dependencies")), false);
         let features = table.get("features").and_then(toml::Value::as_table);
         Ok(Self {
             path,
             text,
-            name: package
-                .and_then(toml::Value::as_str)
-                .unwrap_or_default()
-                .to_owned(),
+            name: package.and_then(toml::Value::as_str).unwrap_or_default().to_owned(),
             dependencies,
-            features: features
-                .into_iter()
-                .flatten()
-                .flat_map(|(_, on)| texts(Some(on)))
-                .collect(),
+            features: features.into_iter().flatten().flat_map(|(_, on)| texts(Some(on))).collect(),
         })
     }
 
@@ -185,29 +135,19 @@ impl<'t> Manifest<'t> {
             return Vec::new();
         }
         let mut findings = Vec::new();
-        for dependency in self
-            .dependencies
-            .iter()
-            .filter(|dependency| dependency.name == "burn")
-        {
+        for dependency in self.dependencies.iter().filter(|dependency| dependency.name == "burn") {
             for feature in &dependency.features {
                 let allowed = dependency.for_tests && feature == TEST_BACKEND;
                 if BACKENDS.contains(&feature.as_str()) && !allowed {
-                    let message = format!(
-                        "turns on burn's backend `{feature}`; only {ENGINE} chooses a backend"
-                    );
+                    let message = format!("turns on burn's backend `{feature}`; only {ENGINE} chooses a backend");
                     findings.push(Finding::new(self.path, self.line("burn"), message));
                 }
             }
         }
         for feature in &self.features {
-            let backend = feature
-                .strip_prefix("burn/")
-                .filter(|backend| BACKENDS.contains(backend));
+            let backend = feature.strip_prefix("burn/").filter(|backend| BACKENDS.contains(backend));
             if let Some(backend) = backend {
-                let message = format!(
-                    "a feature turns on burn's backend `{backend}`; only {ENGINE} chooses a backend"
-                );
+                let message = format!("a feature turns on burn's backend `{backend}`; only {ENGINE} chooses a backend");
                 findings.push(Finding::new(self.path, 1, message));
             }
         }
@@ -220,23 +160,14 @@ impl<'t> Manifest<'t> {
             return Vec::new();
         }
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == self.name) else {
-            let message = format!(
-                "`{}` is not in the table of arrows (xtask/src/tidy/graph.rs)",
-                self.name
-            );
+            let message = format!("`{}` is not in the table of arrows (xtask/src/tidy/graph.rs)", self.name);
             return vec![Finding::new(self.path, 1, message)];
         };
         self.dependencies
             .iter()
-            .filter(|dependency| {
-                dependency.name.starts_with("minim-")
-                    && !allowed.contains(&dependency.name.as_str())
-            })
+            .filter(|dependency| dependency.name.starts_with("minim-") && !allowed.contains(&dependency.name.as_str()))
             .map(|dependency| {
-                let message = format!(
-                    "`{}` may not use `{}` (docs/ARCHITECTURE.md)",
-                    self.name, dependency.name
-                );
+                let message = format!("`{}` may not use `{}` (docs/ARCHITECTURE.md)", self.name, dependency.name);
                 Finding::new(self.path, self.line(&dependency.name), message)
             })
             .collect()
@@ -255,12 +186,7 @@ impl<'t> Manifest<'t> {
 
 fn texts(value: Option<&toml::Value>) -> Vec<String> {
     let array = value.and_then(toml::Value::as_array);
-    array
-        .into_iter()
-        .flatten()
-        .filter_map(toml::Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    array.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
 }
 
 /// Package names to the names that they depend on, versions of one name taken together.
@@ -336,11 +262,7 @@ mod tests {
             "[package]\nname = \"minim-report\"\n[dependencies]\ncsv = \"1\"\nplot = \"1\"\n",
             &[(5, "minim-report -> plot -> burn-core")],
         );
-        check(
-            "crates/minim-metrics/Cargo.toml",
-            "[package]\nname = \"minim-metrics\"\n",
-            &[],
-        );
+        check("crates/minim-metrics/Cargo.toml", "[package]\nname = \"minim-metrics\"\n", &[]);
     }
 
     #[test]
@@ -350,11 +272,7 @@ mod tests {
             "[package]\nname = \"minim-models\"\n[dependencies]\nminim-adapters.workspace = true\nminim-tasks = { path = \"x\" }\n",
             &[(5, "`minim-models` may not use `minim-tasks`")],
         );
-        check(
-            "crates/minim-new/Cargo.toml",
-            "[package]\nname = \"minim-new\"\n",
-            &[(1, "not in the table of arrows")],
-        );
+        check("crates/minim-new/Cargo.toml", "[package]\nname = \"minim-new\"\n", &[(1, "not in the table of arrows")]);
     }
 
     #[test]
@@ -365,21 +283,9 @@ mod tests {
             )
         };
         let message = "backend `flex`; only minim-engine";
-        check(
-            "crates/minim-tasks/Cargo.toml",
-            &with("minim-tasks", "dependencies"),
-            &[(4, message)],
-        );
-        check(
-            "crates/minim-tasks/Cargo.toml",
-            &with("minim-tasks", "dev-dependencies"),
-            &[],
-        );
-        check(
-            "crates/minim-engine/Cargo.toml",
-            &with("minim-engine", "dependencies"),
-            &[],
-        );
+        check("crates/minim-tasks/Cargo.toml", &with("minim-tasks", "dependencies"), &[(4, message)]);
+        check("crates/minim-tasks/Cargo.toml", &with("minim-tasks", "dev-dependencies"), &[]);
+        check("crates/minim-engine/Cargo.toml", &with("minim-engine", "dependencies"), &[]);
         check(
             "Cargo.toml",
             "[workspace.dependencies]\nburn = { version = \"1\", features = [\"std\", \"cuda\"] }\n",

@@ -24,18 +24,12 @@ fn broken(tree: &Tree, paths: &BTreeSet<&Path>, page: &str, target: &str) -> Opt
         return None;
     }
     let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let resolved = if file.is_empty() {
-        PathBuf::from(page)
-    } else {
-        resolve(page, file)
-    };
+    let resolved = if file.is_empty() { PathBuf::from(page) } else { resolve(page, file) };
     if !paths.contains(resolved.as_path()) {
         return Some(format!("the link to `{target}` leads nowhere"));
     }
     let text = tree.text(resolved.to_str()?)?;
-    let found = anchor.is_empty()
-        || !file.ends_with(".md") && !file.is_empty()
-        || anchors(text).any(|a| a == anchor);
+    let found = anchor.is_empty() || !file.ends_with(".md") && !file.is_empty() || anchors(text).any(|a| a == anchor);
     (!found).then(|| format!("the link to `{target}` leads to no heading"))
 }
 
@@ -83,9 +77,7 @@ fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn anchors(text: &str) -> impl Iterator<Item = String> {
     prose(text).filter_map(|(_, line)| {
         let heading = line.strip_prefix('#')?.trim_start_matches('#').trim();
-        let kept = heading
-            .chars()
-            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
         Some(kept.collect::<String>().to_lowercase().replace(' ', "-"))
     })
 }

@@ -8,12 +8,7 @@ use super::tree::Tree;
 const MAX_LINES: usize = 700;
 
 /// Marks of unfinished work, in pieces so that this file does not hold them.
-const MARKS: [&str; 4] = [
-    concat!("to", "do!"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-    concat!("TO", "DO"),
-];
+const MARKS: [&str; 4] = [concat!("to", "do!"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("TO", "DO")];
 
 pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -23,10 +18,7 @@ pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
         }
     }
     let mut backend_files = Vec::new();
-    for (path, text) in tree
-        .texts(".rs")
-        .filter(|(path, _)| !path.starts_with("third-party/"))
-    {
+    for (path, text) in tree.texts(".rs").filter(|(path, _)| !path.starts_with("third-party/")) {
         findings.extend(length(path, text));
         findings.extend(docs(path, text));
         let Some(line) = backend_line(text) else {
@@ -35,17 +27,13 @@ pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
         if path.starts_with(&format!("crates/{ENGINE}/")) {
             backend_files.push((path, line));
         } else {
-            let message = format!(
-                "names a backend; only {ENGINE} does, so that every other crate runs on any"
-            );
+            let message = format!("names a backend; only {ENGINE} does, so that every other crate runs on any");
             findings.push(Finding::new(path, line, message));
         }
     }
     for (path, line) in backend_files.iter().skip(1) {
-        let message = format!(
-            "names a backend, as {} does; all backend `cfg`s live in one file of {ENGINE}",
-            backend_files[0].0
-        );
+        let message =
+            format!("names a backend, as {} does; all backend `cfg`s live in one file of {ENGINE}", backend_files[0].0);
         findings.push(Finding::new(path, *line, message));
     }
     findings
@@ -77,30 +65,15 @@ fn length(path: &str, text: &str) -> Option<Finding> {
 /// A crate says at its top what it is; the compiler demands that of libraries only, and takes an empty line for it.
 fn docs(path: &str, text: &str) -> Option<Finding> {
     let root = path.ends_with("src/lib.rs") || path.ends_with("src/main.rs");
-    let first = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    let said = first
-        .strip_prefix("//!")
-        .is_some_and(|said| !said.trim().is_empty());
-    (root && !said).then(|| {
-        Finding::new(
-            path,
-            1,
-            "expected `//!` and a sentence that says what the crate is",
-        )
-    })
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let said = first.strip_prefix("//!").is_some_and(|said| !said.trim().is_empty());
+    (root && !said).then(|| Finding::new(path, 1, "expected `//!` and a sentence that says what the crate is"))
 }
 
 /// The first line, from 1, that names a backend in a `cfg`.
 fn backend_line(text: &str) -> Option<usize> {
-    let names = |line: &str| {
-        BACKENDS.iter().any(|backend| {
-            line.replace(' ', "")
-                .contains(&format!("feature=\"{backend}\""))
-        })
-    };
+    let names =
+        |line: &str| BACKENDS.iter().any(|backend| line.replace(' ', "").contains(&format!("feature=\"{backend}\"")));
     text.lines().position(names).map(|at| at + 1)
 }
 
@@ -110,8 +83,7 @@ mod tests {
 
     fn check(files: &[(&str, &str)], expected: &[(&str, usize)]) {
         let findings = scan(&Tree::of(files));
-        let places: Vec<(&str, usize)> =
-            findings.iter().map(|f| (f.file.as_str(), f.line)).collect();
+        let places: Vec<(&str, usize)> = findings.iter().map(|f| (f.file.as_str(), f.line)).collect();
         assert_eq!(places, expected, "{findings:?}");
     }
 
@@ -130,14 +102,8 @@ mod tests {
     fn long_and_undocumented_files_are_found() {
         let long = format!("//! A file.\n{}", "\n".repeat(MAX_LINES));
         check(&[("a.rs", &long)], &[("a.rs", MAX_LINES + 1)]);
-        check(
-            &[("crates/a/src/lib.rs", "use std::fmt;\n")],
-            &[("crates/a/src/lib.rs", 1)],
-        );
-        check(
-            &[("xtask/src/main.rs", "//! \n")],
-            &[("xtask/src/main.rs", 1)],
-        );
+        check(&[("crates/a/src/lib.rs", "use std::fmt;\n")], &[("crates/a/src/lib.rs", 1)]);
+        check(&[("xtask/src/main.rs", "//! \n")], &[("xtask/src/main.rs", 1)]);
         check(&[("third-party/x/src/lib.rs", "fn f() {}\n")], &[]);
     }
 
@@ -151,10 +117,7 @@ mod tests {
                 ("crates/minim-engine/src/b.rs", cfg),
                 ("crates/minim-models/src/bert.rs", cfg),
             ],
-            &[
-                ("crates/minim-models/src/bert.rs", 2),
-                ("crates/minim-engine/src/b.rs", 2),
-            ],
+            &[("crates/minim-models/src/bert.rs", 2), ("crates/minim-engine/src/b.rs", 2)],
         );
     }
 }

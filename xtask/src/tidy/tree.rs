@@ -30,13 +30,7 @@ pub(super) struct Tracked {
 impl Tree {
     pub(super) fn of_repository(root: &Path) -> Result<Self> {
         let output = Command::new("git")
-            .args([
-                "ls-files",
-                "-z",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-            ])
+            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
             .current_dir(root)
             .output()
             .context("cannot start git")?;
@@ -57,10 +51,7 @@ impl Tree {
 
     #[cfg(test)]
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
-        let files = files
-            .iter()
-            .map(|(path, text)| Tracked::new(path, text.as_bytes().to_vec()))
-            .collect();
+        let files = files.iter().map(|(path, text)| Tracked::new(path, text.as_bytes().to_vec())).collect();
         Self { files }
     }
 
@@ -73,19 +64,12 @@ impl Tree {
     }
 
     pub(super) fn text(&self, path: &str) -> Option<&str> {
-        self.files
-            .iter()
-            .find(|file| file.path == path)?
-            .text
-            .as_deref()
+        self.files.iter().find(|file| file.path == path)?.text.as_deref()
     }
 
     /// All files and all folders that hold one.
     pub(super) fn paths(&self) -> BTreeSet<&Path> {
-        self.files
-            .iter()
-            .flat_map(|file| Path::new(&file.path).ancestors())
-            .collect()
+        self.files.iter().flat_map(|file| Path::new(&file.path).ancestors()).collect()
     }
 }
 
@@ -94,9 +78,7 @@ impl Tracked {
         Self {
             path: path.to_owned(),
             bytes: bytes.len() as u64,
-            text: String::from_utf8(bytes)
-                .ok()
-                .filter(|text| !text.contains('\0')),
+            text: String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')),
         }
     }
 }
@@ -106,20 +88,12 @@ pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
         if file.bytes > MAX_BYTES {
-            let message = format!(
-                "{} bytes, at most {MAX_BYTES} are tracked: a clone stays small",
-                file.bytes
-            );
+            let message = format!("{} bytes, at most {MAX_BYTES} are tracked: a clone stays small", file.bytes);
             findings.push(Finding::new(&file.path, 1, message));
         }
         for (at, line) in file.text.iter().flat_map(|text| text.lines()).enumerate() {
-            if let Some(folder) = MACHINE_FOLDERS
-                .into_iter()
-                .find(|folder| names_machine(line, folder))
-            {
-                let message = format!(
-                    "a path under /{folder} exists on one machine only; use a relative one"
-                );
+            if let Some(folder) = MACHINE_FOLDERS.into_iter().find(|folder| names_machine(line, folder)) {
+                let message = format!("a path under /{folder} exists on one machine only; use a relative one");
                 findings.push(Finding::new(&file.path, at + 1, message));
             }
         }
@@ -135,8 +109,7 @@ fn names_machine(line: &str, folder: &str) -> bool {
         before.is_none_or(|before| {
             !(before.is_alphanumeric() || "._-~$}/*>\"'`".contains(before)) || {
                 // A quote before the slash opens a path or closes a variable, as in "$X"/tmp.
-                "\"'`".contains(before)
-                    && !line[..at - 1].ends_with(|c: char| c.is_alphanumeric() || c == '}')
+                "\"'`".contains(before) && !line[..at - 1].ends_with(|c: char| c.is_alphanumeric() || c == '}')
             }
         })
     })
@@ -179,10 +152,7 @@ mod tests {
             files: vec![
                 Tracked::new("big.bin", vec![0; (MAX_BYTES + 1) as usize]),
                 Tracked::new("fits.bin", vec![0; MAX_BYTES as usize]),
-                Tracked::new(
-                    "image.png",
-                    format!("\0 /{}/x", MACHINE_FOLDERS[0]).into_bytes(),
-                ),
+                Tracked::new("image.png", format!("\0 /{}/x", MACHINE_FOLDERS[0]).into_bytes()),
             ],
         };
         let findings = scan(&tree);

@@ -1,9 +1,8 @@
 //! `synthetic-mortality`: short admission notes with a binary outcome, for sequence classification.
 //!
 //! The rule: the outcome is 1 when a severe finding is asserted of the patient, now. A severe finding that is denied, long over,
-//! a relative's, or only feared does not count. Severe and mild findings, and all the cues, occur in both classes; most notes
-//! with outcome 0 mention as many severe findings as those with outcome 1, so that what decides is which cue stands with which
-//! finding. Vital signs and laboratory values lean towards the outcome without deciding it.
+//! a relative's, or only feared does not count. Severe and mild findings, and all the cues, occur in both classes; a third of
+//! the notes with outcome 0 mention a severe finding, so that what decides is which cue stands with which finding. Vital signs and laboratory values lean towards the outcome without deciding it.
 
 use super::draw::Draw;
 use super::grammar::Grammar;
@@ -87,9 +86,10 @@ fn few_findings(grammar: &Grammar, draw: &mut Draw) -> Vec<Finding> {
     draw.shuffle(&mut systems);
     let severe_total = draw.between(1, 2);
     let (present_severe, severe_total) = if draw.chance(POSITIVE) {
-        (systems[..draw.between(1, severe_total)].to_vec(), severe_total)
+        (systems[..severe_total].to_vec(), severe_total)
     } else {
-        (Vec::new(), if draw.chance(80) { severe_total } else { 0 })
+        // Enough that a severe word alone misleads, few enough that some hundred examples teach the rest.
+        (Vec::new(), if draw.chance(35) { 1 } else { 0 })
     };
     let severe_elsewhere = severe_total - present_severe.len();
     let others = draw.between(1, 2).max(severe_elsewhere);

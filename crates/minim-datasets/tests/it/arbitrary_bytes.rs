@@ -66,17 +66,9 @@ fn almost() -> impl Strategy<Value = Vec<u8>> {
 
 fn sound(examples: &Examples, labels: usize) {
     match examples {
-        Examples::Sequence(examples) => assert!(
-            examples
-                .iter()
-                .all(|e| e.label < labels && !e.text.is_empty())
-        ),
+        Examples::Sequence(examples) => assert!(examples.iter().all(|e| e.label < labels && !e.text.is_empty())),
         Examples::Tokens(examples) => {
-            assert!(
-                examples.iter().all(
-                    |e| e.words.len() == e.tags.len() && e.tags.iter().all(|&tag| tag < labels)
-                )
-            );
+            assert!(examples.iter().all(|e| e.words.len() == e.tags.len() && e.tags.iter().all(|&tag| tag < labels)));
         }
         Examples::Relations(examples) => {
             for example in examples {
@@ -112,12 +104,7 @@ fn check_corpora(bytes: &[u8]) {
     let _ = read("ddi-2013", folder.path()).map(|dataset| assert!(dataset.sizes().test > 0));
     write("train.zip");
     let _ = read("ddi-2013", folder.path()).map(|dataset| assert!(dataset.sizes().test > 0));
-    for name in [
-        "labels.json",
-        "train.jsonl",
-        "validation.jsonl",
-        "test.jsonl",
-    ] {
+    for name in ["labels.json", "train.jsonl", "validation.jsonl", "test.jsonl"] {
         write(name);
     }
     let _ = read("jsonl", folder.path()).map(|dataset| assert!(dataset.sizes().test > 0));

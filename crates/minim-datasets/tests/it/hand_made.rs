@@ -1,8 +1,7 @@
 //! Small folders, written here, read in full.
 
 use minim_datasets::{
-    Corpus, Dataset, Kind, Labelled, PreparedConll, PreparedCsv, PreparedRelations, Sizes,
-    document, read,
+    Corpus, Dataset, Kind, Labelled, PreparedConll, PreparedCsv, PreparedRelations, Sizes, document, read,
 };
 
 use crate::folder;
@@ -23,28 +22,10 @@ fn mortality_files_with_quotes_line_ends_and_a_byte_order_mark() {
     let splits = PreparedCsv.read(files.path()).unwrap();
     assert_eq!(splits.labels.names(), ["0", "1"]);
     let text = "CHIEF COMPLAINT: fall\n\n\"µ-opioids\", none".to_owned();
-    assert_eq!(
-        splits.train[0],
-        Labelled {
-            id: "1".into(),
-            text,
-            text_pair: None,
-            label: 1
-        }
-    );
+    assert_eq!(splits.train[0], Labelled { id: "1".into(), text, text_pair: None, label: 1 });
     assert_eq!((splits.train[1].label, splits.test[0].label), (0, 1));
     let dataset = Dataset::from(splits);
-    assert_eq!(
-        (dataset.kind(), dataset.sizes()),
-        (
-            Kind::Sequence,
-            Sizes {
-                train: 2,
-                validation: 1,
-                test: 1
-            }
-        )
-    );
+    assert_eq!((dataset.kind(), dataset.sizes()), (Kind::Sequence, Sizes { train: 2, validation: 1, test: 1 }));
 }
 
 #[test]
@@ -69,19 +50,13 @@ fn a_label_file_fixes_the_order() {
     ]);
     let splits = PreparedConll.read(files.path()).unwrap();
     assert_eq!(splits.train[0].tags, [0, 1]);
-    assert_eq!(
-        (splits.validation[0].tags[0], splits.test[0].tags[0]),
-        (3, 2)
-    );
+    assert_eq!((splits.validation[0].tags[0], splits.test[0].tags[0]), (3, 2));
 }
 
 #[test]
 fn conll_documents_reach_the_ids() {
     let files = folder(&[
-        (
-            "train.txt.conll",
-            "-DOCSTART- rec-1\n\na O\n\nb B-x\n\n-DOCSTART- rec-2\nc O\n",
-        ),
+        ("train.txt.conll", "-DOCSTART- rec-1\n\na O\n\nb B-x\n\n-DOCSTART- rec-2\nc O\n"),
         ("valid.txt.conll", "-DOCSTART- -X- O\n\na O\n"),
         ("test.txt.conll", "a\tO\nÄrztin\tB-x"),
     ]);
@@ -98,25 +73,13 @@ fn conll_documents_reach_the_ids() {
 fn relation_files_may_number_their_rows_alike() {
     let header = "index\tsentence\tlabel\n";
     let files = folder(&[
-        (
-            "train.tsv",
-            &format!("{header}0\t@problem$ of @test$\tTeRP\n1\t@problem$ , @problem$\tfalse\n"),
-        ),
-        (
-            "dev.tsv",
-            &format!("{header}0\t@problem$ @problem$\tfalse\n"),
-        ),
+        ("train.tsv", &format!("{header}0\t@problem$ of @test$\tTeRP\n1\t@problem$ , @problem$\tfalse\n")),
+        ("dev.tsv", &format!("{header}0\t@problem$ @problem$\tfalse\n")),
         ("test.tsv", &format!("{header}0\t@problem$ @test$\tTeRP\n")),
     ]);
     let splits = PreparedRelations.read(files.path()).unwrap();
     assert_eq!(splits.labels.names(), ["TeRP", "false"]);
-    assert_eq!(
-        (
-            splits.train[0].id.as_str(),
-            splits.validation[0].id.as_str()
-        ),
-        ("train-0", "validation-0")
-    );
+    assert_eq!((splits.train[0].id.as_str(), splits.validation[0].id.as_str()), ("train-0", "validation-0"));
     assert_eq!((splits.test[0].label, &splits.test[0].head), (0, &None));
 }
 
@@ -124,21 +87,9 @@ fn relation_files_may_number_their_rows_alike() {
 fn json_lines_of_each_kind() {
     let mentions = r#""head": {"start": 0, "end": 1, "kind": "a"}, "tail": {"start": 2, "end": 3, "kind": "b"}"#;
     for (line, kind, labels) in [
-        (
-            r#"{"text": "é x", "label": "yes"}"#.to_owned(),
-            Kind::Sequence,
-            r#"["no", "yes"]"#,
-        ),
-        (
-            r#"{"words": ["é", "x"], "tags": ["O", "B-a"]}"#.to_owned(),
-            Kind::Tokens,
-            r#"["O", "B-a"]"#,
-        ),
-        (
-            format!(r#"{{"text": "é x", {mentions}, "label": "yes"}}"#),
-            Kind::Relations,
-            r#"["no", "yes"]"#,
-        ),
+        (r#"{"text": "é x", "label": "yes"}"#.to_owned(), Kind::Sequence, r#"["no", "yes"]"#),
+        (r#"{"words": ["é", "x"], "tags": ["O", "B-a"]}"#.to_owned(), Kind::Tokens, r#"["O", "B-a"]"#),
+        (format!(r#"{{"text": "é x", {mentions}, "label": "yes"}}"#), Kind::Relations, r#"["no", "yes"]"#),
     ] {
         let files = folder(&[
             ("labels.json", labels),
@@ -147,10 +98,7 @@ fn json_lines_of_each_kind() {
             ("test.jsonl", &format!("{line}\r\n")),
         ]);
         let dataset = read("jsonl", files.path()).unwrap();
-        assert_eq!(
-            (dataset.kind(), dataset.sizes().test, dataset.labels().len()),
-            (kind, 1, 2)
-        );
+        assert_eq!((dataset.kind(), dataset.sizes().test, dataset.labels().len()), (kind, 1, 2));
         if let Dataset::Relations(splits) = dataset {
             let tail = splits.test[0].tail.as_ref().unwrap();
             assert_eq!((tail.start, tail.end, splits.test[0].label), (3, 4, 1));
@@ -168,28 +116,11 @@ fn ddi_documents_are_split_whole() {
         )
     };
     let texts: Vec<_> = (0..30)
-        .map(|d| {
-            (
-                format!("{d}.xml"),
-                format!(
-                    "<document id=\"D{d}\">{}{}</document>",
-                    sentence(d, 0),
-                    sentence(d, 1)
-                ),
-            )
-        })
+        .map(|d| (format!("{d}.xml"), format!("<document id=\"D{d}\">{}{}</document>", sentence(d, 0), sentence(d, 1))))
         .collect();
-    let files: Vec<_> = texts
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .collect();
-    let Dataset::Relations(splits) = read("ddi-2013", folder(&files).path()).unwrap() else {
-        panic!("another kind")
-    };
-    assert_eq!(
-        splits.sizes().train + splits.sizes().validation + splits.sizes().test,
-        60
-    );
+    let files: Vec<_> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let Dataset::Relations(splits) = read("ddi-2013", folder(&files).path()).unwrap() else { panic!("another kind") };
+    assert_eq!(splits.sizes().train + splits.sizes().validation + splits.sizes().test, 60);
     for split in [&splits.train, &splits.validation, &splits.test] {
         for pair in split.chunks(2) {
             assert_eq!(document(&pair[0].id), document(&pair[1].id));

@@ -11,9 +11,7 @@ use minim_datasets::{Dataset, Mention, Splits, card, document, read};
 /// The corpus's folder, below `MINIM_SHARED_DATA` or beside the repository.
 fn real(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = env::var_os("MINIM_SHARED_DATA")
-        .map_or_else(beside, PathBuf::from)
-        .join(name);
+    let folder = env::var_os("MINIM_SHARED_DATA").map_or_else(beside, PathBuf::from).join(name);
     if !folder.is_dir() {
         eprintln!("skipped: no real corpus at {}", folder.display());
         return None;
@@ -27,8 +25,7 @@ fn ids_and_labels(dataset: &Dataset) -> [Vec<(&str, &[usize])>; 3] {
         splits: &'a Splits<E>,
         row: impl Fn(&'a E) -> (&'a str, &'a [usize]),
     ) -> [Vec<(&'a str, &'a [usize])>; 3] {
-        [&splits.train, &splits.validation, &splits.test]
-            .map(|examples| examples.iter().map(&row).collect())
+        [&splits.train, &splits.validation, &splits.test].map(|examples| examples.iter().map(&row).collect())
     }
     match dataset {
         Dataset::Sequence(s) => by_split(s, |e| (&e.id, std::slice::from_ref(&e.label))),
@@ -44,15 +41,8 @@ fn check(name: &str) -> Option<(Dataset, [usize; 3])> {
     assert_eq!(dataset.kind().to_string(), card.task);
     assert_eq!(dataset.labels().names(), card.labels);
     let sizes = dataset.sizes();
-    let expected = [
-        card.expected.train,
-        card.expected.validation,
-        card.expected.test,
-    ];
-    assert_eq!(
-        [sizes.train, sizes.validation, sizes.test].map(Some),
-        expected
-    );
+    let expected = [card.expected.train, card.expected.validation, card.expected.test];
+    assert_eq!([sizes.train, sizes.validation, sizes.test].map(Some), expected);
 
     let mut counts = BTreeMap::new();
     let mut documents: [HashSet<&str>; 3] = Default::default();
@@ -60,17 +50,13 @@ fn check(name: &str) -> Option<(Dataset, [usize; 3])> {
         for (id, labels) in rows {
             documents.extend(document(id));
             for &label in labels {
-                *counts
-                    .entry(dataset.labels().name(label).to_owned())
-                    .or_insert(0) += 1;
+                *counts.entry(dataset.labels().name(label).to_owned()).or_insert(0) += 1;
             }
         }
     }
     assert_eq!(counts, card.expected.labels);
     let [train, validation, test] = &documents;
-    assert!(
-        train.is_disjoint(validation) && train.is_disjoint(test) && validation.is_disjoint(test)
-    );
+    assert!(train.is_disjoint(validation) && train.is_disjoint(test) && validation.is_disjoint(test));
     let documents = documents.map(|documents| documents.len());
     Some((dataset, documents))
 }
@@ -82,12 +68,7 @@ fn ncbi_disease() {
     };
     assert_eq!(documents, [0; 3]);
     let matched = |e: &minim_datasets::Tagged| e.words.len() == e.tags.len();
-    assert!(
-        [splits.train, splits.validation, splits.test]
-            .iter()
-            .flatten()
-            .all(matched)
-    );
+    assert!([splits.train, splits.validation, splits.test].iter().flatten().all(matched));
 }
 
 #[test]
@@ -97,10 +78,7 @@ fn negex() {
     };
     assert_eq!(documents, [77, 16, 23]);
     // The quotes of the file are syntax, not text.
-    let quoted = splits
-        .train
-        .iter()
-        .filter(|e| e.text.starts_with('"') && e.text.ends_with('"'));
+    let quoted = splits.train.iter().filter(|e| e.text.starts_with('"') && e.text.ends_with('"'));
     assert_eq!(quoted.count(), 0);
 }
 
@@ -111,19 +89,10 @@ fn ddi_2013() {
     };
     // Of 714 documents, those with a pair.
     assert_eq!(documents, [426, 78, 120]);
-    let kinds: HashSet<_> = splits
-        .train
-        .iter()
-        .filter_map(|e| Some(e.head.as_ref()?.kind.clone()))
-        .collect();
-    assert_eq!(
-        kinds,
-        HashSet::from(["drug", "group", "brand", "drug_n"].map(String::from))
-    );
+    let kinds: HashSet<_> = splits.train.iter().filter_map(|e| Some(e.head.as_ref()?.kind.clone())).collect();
+    assert_eq!(kinds, HashSet::from(["drug", "group", "brand", "drug_n"].map(String::from)));
 
-    let all = [&splits.train, &splits.validation, &splits.test]
-        .into_iter()
-        .flatten();
+    let all = [&splits.train, &splits.validation, &splits.test].into_iter().flatten();
     let overlapping = all.filter(|e| match (&e.head, &e.tail) {
         (Some(Mention { start, end, .. }), Some(tail)) => *start < tail.end && tail.start < *end,
         _ => panic!("a pair without its mentions"),
@@ -137,9 +106,6 @@ fn ddi_2013_unpacked() {
     let Some(root) = real("ddi-2013") else { return };
     let folder = tempfile::tempdir().unwrap();
     let archive = std::fs::File::open(root.join("train.zip")).unwrap();
-    zip::ZipArchive::new(archive)
-        .unwrap()
-        .extract(folder.path())
-        .unwrap();
+    zip::ZipArchive::new(archive).unwrap().extract(folder.path()).unwrap();
     assert!(read("ddi-2013", folder.path()).unwrap() == read("ddi-2013", &root).unwrap());
 }

@@ -111,7 +111,7 @@ impl Folder {
             "max_input_chars_per_word": 100,
             "vocab": vocab,
         });
-        let model = WordPiece::from_bytes(model.to_string()).map_err(|error| failed(error))?;
+        let model = WordPiece::from_bytes(model.to_string()).map_err(failed)?;
         let mut tokenizer = Tokenizer::new(model);
         tokenizer
             .with_normalizer(Some(normalizer()))

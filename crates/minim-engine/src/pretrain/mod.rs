@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use burn::module::Module;
 use minim_efficiency::{Stopwatch, machine};
 use minim_experiment::{Purpose, stream};
+use minim_models::Checkpoint;
 use minim_tasks::Tokenizer;
 use serde_json::json;
 
@@ -70,6 +71,9 @@ pub fn pretrain(options: &Options, progress: &mut dyn FnMut(Progress)) -> Result
     progress(Progress::Texts { files, notes });
     let (training, validation) = texts.split(options.validation_fraction, options.seed)?;
 
+    if let Start::Checkpoint(from) = &options.from {
+        Checkpoint::open(from)?;
+    }
     std::fs::create_dir_all(&options.out).map_err(Error::io(&options.out))?;
     match &options.from {
         Start::Scratch { vocab_size, .. } => {

@@ -155,6 +155,6 @@ mod tests {
         let sequences = packer.finish();
         assert!(sequences.iter().all(|sequence| sequence.len() <= 10));
         let kept = sequences.iter().flatten().filter(|&&id| id == 10).count();
-        assert_eq!(kept, (0..500).map(|i| 1 + i * 7 % 8).sum());
+        assert_eq!(kept, (0..500).map(|i| 1 + i * 7 % 8).sum::<usize>());
     }
 }

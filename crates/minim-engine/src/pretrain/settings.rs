@@ -129,7 +129,6 @@ impl Options {
 /// What has to be alike for a pre-training to go on as if it had not been interrupted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Settings {
-    steps: usize,
     batch_size: usize,
     max_length: usize,
     learning_rate: f64,
@@ -140,6 +139,13 @@ pub(super) struct Settings {
     seed: u64,
     report_every: usize,
     validation_fraction: f64,
+    data: Data,
+}
+
+/// What follows from the texts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Data {
+    steps: usize,
     vocab_size: usize,
     sequences: usize,
     validation_sequences: usize,
@@ -165,7 +171,6 @@ impl Settings {
             }
         }
         Self {
-            steps,
             batch_size: options.batch_size,
             max_length: options.max_length,
             learning_rate: options.learning_rate,
@@ -176,23 +181,40 @@ impl Settings {
             seed: options.seed,
             report_every: options.report_every,
             validation_fraction: options.validation_fraction,
-            vocab_size: tokenizer.vocab_size(),
-            sequences: training.len(),
-            validation_sequences: validation.len(),
-            texts: format!("{hash:016x}"),
+            data: Data {
+                steps,
+                vocab_size: tokenizer.vocab_size(),
+                sequences: training.len(),
+                validation_sequences: validation.len(),
+                texts: format!("{hash:016x}"),
+            },
         }
     }
 
-    /// The first setting in which a resumed run differs from the one it resumes: (name, there, here).
+    /// The first setting in which a resumed run differs from the one it resumes: (name, there, here). Options come before what follows
+    /// from them.
     pub(super) fn difference(&self, now: &Self) -> Option<(String, String, String)> {
-        let keys = |settings: &Self| match serde_json::to_value(settings) {
-            Ok(serde_json::Value::Object(keys)) => keys,
-            _ => serde_json::Map::new(),
+        let options = |settings: &Self| {
+            let mut keys = keys(settings);
+            keys.remove("data");
+            keys
         };
-        let now = keys(now);
-        keys(self).into_iter().find(|(key, value)| now.get(key) != Some(value)).map(|(key, value)| {
-            let now = now.get(&key).cloned().unwrap_or_default().to_string();
-            (key, value.to_string(), now)
-        })
+        let differing = |then: Keys, now: Keys| {
+            let changed = then.into_iter().find(|(key, value)| now.get(key) != Some(value));
+            changed.map(|(key, value)| {
+                let now = now.get(&key).cloned().unwrap_or_default();
+                (key, value.to_string(), now.to_string())
+            })
+        };
+        differing(options(self), options(now)).or_else(|| differing(keys(&self.data), keys(&now.data)))
+    }
+}
+
+type Keys = serde_json::Map<String, serde_json::Value>;
+
+fn keys(settings: &impl Serialize) -> Keys {
+    match serde_json::to_value(settings) {
+        Ok(serde_json::Value::Object(keys)) => keys,
+        _ => Keys::new(),
     }
 }

@@ -55,12 +55,7 @@ enum Kind {
     Head,
 }
 
-const KINDS: [(&str, Kind); 4] = [
-    ("lora", Kind::Lora),
-    ("ia3", Kind::Ia3),
-    ("full", Kind::Full),
-    ("head", Kind::Head),
-];
+const KINDS: [(&str, Kind); 4] = [("lora", Kind::Lora), ("ia3", Kind::Ia3), ("full", Kind::Full), ("head", Kind::Head)];
 
 const SHARED: [&str; 3] = ["name", "kind", "learning_rate"];
 const LORA: [&str; 4] = ["rank", "alpha", "dropout", "targets"];
@@ -99,10 +94,7 @@ impl MethodSpec {
             if let Some(value) = table.get(key)
                 && !own.contains(&key)
             {
-                return Err(value.invalid(format_args!(
-                    "methods of kind \"{}\" have no such key",
-                    method.kind()
-                )));
+                return Err(value.invalid(format_args!("methods of kind \"{}\" have no such key", method.kind())));
             }
         }
         Ok(Self {
@@ -128,9 +120,7 @@ fn read_lora(table: &Table) -> Result<Method, Error> {
         },
         dropout: match table.get("dropout") {
             None => 0.1,
-            Some(value) => value.number("a number in [0, 1)", |dropout| {
-                (0.0..1.0).contains(&dropout)
-            })?,
+            Some(value) => value.number("a number in [0, 1)", |dropout| (0.0..1.0).contains(&dropout))?,
         },
         targets: read_targets(table, &["query", "value"])?,
     })
@@ -140,11 +130,7 @@ fn read_lora(table: &Table) -> Result<Method, Error> {
 fn read_ia3(table: &Table) -> Result<Method, Error> {
     let targets = read_targets(table, &["key", "value", "output.dense"])?;
     let feedforward = match table.get("feedforward") {
-        None => targets
-            .iter()
-            .filter(|target| *target == "output.dense")
-            .cloned()
-            .collect(),
+        None => targets.iter().filter(|target| *target == "output.dense").cloned().collect(),
         Some(value) => {
             let feedforward = value.strings()?;
             if let Some(stray) = feedforward.iter().find(|name| !targets.contains(name)) {
@@ -153,10 +139,7 @@ fn read_ia3(table: &Table) -> Result<Method, Error> {
             feedforward
         }
     };
-    Ok(Method::Ia3 {
-        targets,
-        feedforward,
-    })
+    Ok(Method::Ia3 { targets, feedforward })
 }
 
 fn read_targets(table: &Table, default: &[&str]) -> Result<Vec<String>, Error> {

@@ -19,19 +19,11 @@ pub(super) struct Source<'t> {
 
 impl Source<'_> {
     pub(super) fn line(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset.min(self.text.len())]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count()
-            + 1
+        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|&&byte| byte == b'\n').count() + 1
     }
 
     pub(super) fn invalid(&self, offset: usize, message: impl Into<String>) -> Error {
-        Error::Invalid {
-            file: self.file.to_owned(),
-            line: self.line(offset),
-            message: message.into(),
-        }
+        Error::Invalid { file: self.file.to_owned(), line: self.line(offset), message: message.into() }
     }
 }
 
@@ -44,17 +36,8 @@ pub(super) struct Table<'t> {
 }
 
 impl<'t> Table<'t> {
-    pub(super) fn new(
-        source: Source<'t>,
-        name: impl Into<String>,
-        table: &'t Spanned<DeTable<'t>>,
-    ) -> Self {
-        Self {
-            source,
-            name: name.into(),
-            offset: table.span().start,
-            entries: table.get_ref(),
-        }
+    pub(super) fn new(source: Source<'t>, name: impl Into<String>, table: &'t Spanned<DeTable<'t>>) -> Self {
+        Self { source, name: name.into(), offset: table.span().start, entries: table.get_ref() }
     }
 
     /// Fails on the first key, in the file's order, that is not in `known`.
@@ -89,8 +72,7 @@ impl<'t> Table<'t> {
     }
 
     pub(super) fn required(&self, key: &'static str) -> Result<Value<'t>, Error> {
-        self.get(key)
-            .ok_or_else(|| self.invalid(format!("{} needs the key `{key}`", self.name)))
+        self.get(key).ok_or_else(|| self.invalid(format!("{} needs the key `{key}`", self.name)))
     }
 
     pub(super) fn invalid(&self, message: impl Into<String>) -> Error {
@@ -109,8 +91,7 @@ pub(super) struct Value<'t> {
 
 impl<'t> Value<'t> {
     pub(super) fn invalid(&self, expected: impl std::fmt::Display) -> Error {
-        self.source
-            .invalid(self.offset, format!("{}: {expected}", self.key))
+        self.source.invalid(self.offset, format!("{}: {expected}", self.key))
     }
 
     fn expected(&self, what: &str) -> Error {
@@ -133,13 +114,8 @@ impl<'t> Value<'t> {
     /// A name that can stand in a file name: lower-case letters, digits, `-`, `_` and `.`, a letter or digit first.
     pub(super) fn slug(&self) -> Result<String, Error> {
         let text = self.string()?;
-        let first = text
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let rest = text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c));
+        let first = text.chars().next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let rest = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c));
         if first && rest && text.len() <= 64 {
             Ok(text)
         } else {
@@ -172,10 +148,8 @@ impl<'t> Value<'t> {
     /// A whole number of at least `least`.
     pub(super) fn count(&self, least: usize) -> Result<usize, Error> {
         let what = format!("a whole number of at least {least}");
-        let count: usize = self
-            .unsigned()
-            .and_then(|number| usize::try_from(number).ok())
-            .ok_or_else(|| self.expected(&what))?;
+        let count: usize =
+            self.unsigned().and_then(|number| usize::try_from(number).ok()).ok_or_else(|| self.expected(&what))?;
         if count < least {
             return Err(self.expected(&what));
         }
@@ -196,9 +170,7 @@ impl<'t> Value<'t> {
             DeValue::Integer(_) => self.unsigned().map(|number| number as f64),
             _ => None,
         };
-        number
-            .filter(|number| number.is_finite() && holds(*number))
-            .ok_or_else(|| self.expected(expected))
+        number.filter(|number| number.is_finite() && holds(*number)).ok_or_else(|| self.expected(expected))
     }
 
     fn elements(&self, what: &str) -> Result<Vec<Value<'t>>, Error> {
@@ -235,9 +207,8 @@ impl<'t> Value<'t> {
     pub(super) fn seeds(&self) -> Result<Vec<u64>, Error> {
         let mut seeds = Vec::new();
         for element in self.elements("a list of seeds, as [12, 34, 56]")? {
-            let seed = element
-                .unsigned()
-                .ok_or_else(|| element.expected("a seed: a whole number from 0 to 2^63 - 1"))?;
+            let seed =
+                element.unsigned().ok_or_else(|| element.expected("a seed: a whole number from 0 to 2^63 - 1"))?;
             if seeds.contains(&seed) {
                 return Err(element.invalid(format_args!("seed {seed} stands there twice")));
             }
@@ -252,12 +223,9 @@ impl<'t> Value<'t> {
     /// A table called `name`.
     pub(super) fn table(&self, name: &str) -> Result<Table<'t>, Error> {
         match self.value {
-            DeValue::Table(entries) => Ok(Table {
-                source: self.source,
-                name: name.to_owned(),
-                offset: self.offset,
-                entries,
-            }),
+            DeValue::Table(entries) => {
+                Ok(Table { source: self.source, name: name.to_owned(), offset: self.offset, entries })
+            }
             _ => Err(self.expected("a table")),
         }
     }
@@ -272,18 +240,10 @@ impl<'t> Value<'t> {
 }
 
 fn article(noun: &str) -> &'static str {
-    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
-        "an"
-    } else {
-        "a"
-    }
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 /// The member of `known` that is spelt most like `word`; empty if there is none.
 fn nearest<'k>(word: &str, known: &[&'k str]) -> &'k str {
-    known
-        .iter()
-        .copied()
-        .min_by_key(|candidate| strsim::damerau_levenshtein(word, candidate))
-        .unwrap_or_default()
+    known.iter().copied().min_by_key(|candidate| strsim::damerau_levenshtein(word, candidate)).unwrap_or_default()
 }

@@ -72,10 +72,7 @@ fn check(from: &str, to: &str, message: &str) {
 fn the_grid_expands_in_the_order_of_the_file() {
     let runs = parse(GRID).expect("a grid").runs();
     let ids: Vec<String> = runs.iter().map(Run::id).collect();
-    let heads: Vec<&str> = ids
-        .iter()
-        .map(|id| id.rsplit_once('-').expect("a hash at the end").0)
-        .collect();
+    let heads: Vec<&str> = ids.iter().map(|id| id.rsplit_once('-').expect("a hash at the end").0).collect();
     assert_eq!(
         heads,
         [
@@ -109,12 +106,7 @@ fn the_most_specific_setting_wins() {
     assert_eq!(lora.method.learning_rate, None);
     assert_eq!(
         lora.method.method,
-        Method::Lora {
-            rank: 4,
-            alpha: 16.0,
-            dropout: 0.1,
-            targets: vec!["query".into(), "value".into()],
-        }
+        Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: vec!["query".into(), "value".into()] }
     );
     assert_eq!(full.training.learning_rate, 5e-4);
     assert_eq!(full.training.epochs, 5);
@@ -127,16 +119,8 @@ fn the_most_specific_setting_wins() {
 
 #[test]
 fn an_override_beats_a_methods_own_learning_rate() {
-    let text = GRID.replace(
-        "method = \"full\"\nlearning",
-        "method = \"lora-r4\"\nlearning",
-    );
-    assert_eq!(
-        parse(&text).expect("a grid").runs()[0]
-            .training
-            .learning_rate,
-        5e-4
-    );
+    let text = GRID.replace("method = \"full\"\nlearning", "method = \"lora-r4\"\nlearning");
+    assert_eq!(parse(&text).expect("a grid").runs()[0].training.learning_rate, 5e-4);
 }
 
 #[test]
@@ -162,36 +146,20 @@ fn ia3_defaults_are_those_of_peft() {
 
 #[test]
 fn an_unknown_key_is_named_with_the_nearest_known_one() {
-    check(
-        "seeds",
-        "sedes",
-        "2: unknown key `sedes` in the experiment; the nearest known key is `seeds`",
-    );
+    check("seeds", "sedes", "2: unknown key `sedes` in the experiment; the nearest known key is `seeds`");
     check(
         "epochs = 5",
         "epochs = 5\nbatchsize = 8",
         "39: unknown key `batchsize` in [training]; the nearest known key is `batch_size`",
     );
-    check(
-        "rank = 4",
-        "ranks = 4",
-        "30: unknown key `ranks` in [[method]]; the nearest known key is `rank`",
-    );
-    check(
-        "init =",
-        "int =",
-        "11: unknown key `int` in [[model]]; the nearest known key is `init`",
-    );
+    check("rank = 4", "ranks = 4", "30: unknown key `ranks` in [[method]]; the nearest known key is `rank`");
+    check("init =", "int =", "11: unknown key `int` in [[model]]; the nearest known key is `init`");
     check(
         "negative_label",
         "negative_lable",
         "24: unknown key `negative_lable` in [[task]]; the nearest known key is `negative_label`",
     );
-    check(
-        "max_steps",
-        "max_step",
-        "49: unknown key `max_step` in [[override]]; the nearest known key is `max_steps`",
-    );
+    check("max_steps", "max_step", "49: unknown key `max_step` in [[override]]; the nearest known key is `max_steps`");
 }
 
 #[test]
@@ -216,41 +184,17 @@ fn a_name_that_is_not_known_is_reported_with_the_nearest() {
 
 #[test]
 fn a_value_out_of_range_is_reported_with_its_range() {
-    check(
-        "rank = 4",
-        "rank = 0",
-        "30: `rank` in [[method]]: expected a whole number of at least 1, found 0",
-    );
-    check(
-        "rank = 4",
-        "dropout = 1.0",
-        "30: `dropout` in [[method]]: expected a number in [0, 1), found 1.0",
-    );
-    check(
-        "epochs = 5",
-        "epochs = 0",
-        "38: `epochs` in [training]: expected a whole number of at least 1, found 0",
-    );
+    check("rank = 4", "rank = 0", "30: `rank` in [[method]]: expected a whole number of at least 1, found 0");
+    check("rank = 4", "dropout = 1.0", "30: `dropout` in [[method]]: expected a number in [0, 1), found 1.0");
+    check("epochs = 5", "epochs = 0", "38: `epochs` in [training]: expected a whole number of at least 1, found 0");
     check(
         "epochs = 5",
         "batch_size = 0",
         "38: `batch_size` in [training]: expected a whole number of at least 1, found 0",
     );
-    check(
-        "epochs = 5",
-        "warmup_ratio = 1",
-        "38: `warmup_ratio` in [training]: expected a number in [0, 1), found 1",
-    );
-    check(
-        "2e-3",
-        "-2e-3",
-        "31: `learning_rate` in [[method]]: expected a learning rate above 0, found -2e-3",
-    );
-    check(
-        "2e-3",
-        "nan",
-        "31: `learning_rate` in [[method]]: expected a learning rate above 0, found nan",
-    );
+    check("epochs = 5", "warmup_ratio = 1", "38: `warmup_ratio` in [training]: expected a number in [0, 1), found 1");
+    check("2e-3", "-2e-3", "31: `learning_rate` in [[method]]: expected a learning rate above 0, found -2e-3");
+    check("2e-3", "nan", "31: `learning_rate` in [[method]]: expected a learning rate above 0, found nan");
     check(
         "rank = 4",
         "rank = \"4\"",
@@ -270,37 +214,21 @@ fn a_value_out_of_range_is_reported_with_its_range() {
 
 #[test]
 fn lists_and_names_must_make_a_grid() {
-    check(
-        "[12, 34]",
-        "[]",
-        "2: `seeds` in the experiment: expected at least one seed, found an empty list",
-    );
-    check(
-        "[12, 34]",
-        "[12, 12]",
-        "2: `seeds` in the experiment: seed 12 stands there twice",
-    );
+    check("[12, 34]", "[]", "2: `seeds` in the experiment: expected at least one seed, found an empty list");
+    check("[12, 34]", "[12, 12]", "2: `seeds` in the experiment: seed 12 stands there twice");
     check(
         "[12, 34]",
         "[-1]",
         "2: `seeds` in the experiment: expected a seed: a whole number from 0 to 2^63 - 1, found -1",
     );
-    check(
-        "\"scratch\"",
-        "\"bert-tiny\"",
-        "9: `name` in [[model]]: \"bert-tiny\" is the name of an earlier [[model]]",
-    );
+    check("\"scratch\"", "\"bert-tiny\"", "9: `name` in [[model]]: \"bert-tiny\" is the name of an earlier [[model]]");
     check(
         "\"scratch\"",
         "\"From scratch\"",
         "9: `name` in [[model]]: \"From scratch\" is no slug: expected at most 64 lower-case letters, digits, \
          `-`, `_` and `.`, a letter or digit first",
     );
-    check(
-        "path = \"models/bert-tiny\"\n",
-        "",
-        "4: [[model]] needs the key `path`",
-    );
+    check("path = \"models/bert-tiny\"\n", "", "4: [[model]] needs the key `path`");
 }
 
 #[test]
@@ -315,11 +243,7 @@ fn keys_of_another_kind_are_refused() {
         "data = \"d\"\nnegative_label = \"O\"",
         "18: `negative_label` in [[task]]: only tasks of kind \"relation-extraction\" have it",
     );
-    check(
-        "learning_rate = 5e-4\n",
-        "",
-        "41: an [[override]] needs at least one key of [training] to set",
-    );
+    check("learning_rate = 5e-4\n", "", "41: an [[override]] needs at least one key of [training] to set");
 }
 
 #[test]

@@ -95,9 +95,7 @@ impl<'de> Deserialize<'de> for EvaluateEvery {
         match Either::deserialize(deserializer)? {
             Either::Word(word) if word == "epoch" => Ok(Self::Epoch),
             Either::Steps(steps) if steps > 0 => Ok(Self::Steps(steps)),
-            _ => Err(serde::de::Error::custom(
-                "evaluate_every: expected \"epoch\" or a number of steps above 0",
-            )),
+            _ => Err(serde::de::Error::custom("evaluate_every: expected \"epoch\" or a number of steps above 0")),
         }
     }
 }
@@ -112,10 +110,7 @@ pub enum Precision {
     Bf16,
 }
 
-const SCHEDULES: [(&str, Schedule); 2] = [
-    ("linear", Schedule::Linear),
-    ("constant", Schedule::Constant),
-];
+const SCHEDULES: [(&str, Schedule); 2] = [("linear", Schedule::Linear), ("constant", Schedule::Constant)];
 const PRECISIONS: [(&str, Precision); 2] = [("fp32", Precision::Fp32), ("bf16", Precision::Bf16)];
 
 /// Those training settings that a `[training]` or `[[override]]` table names.
@@ -154,40 +149,24 @@ impl TrainingPatch {
 
     pub(super) fn read(table: &Table) -> Result<Self, Error> {
         let count = |key| table.get(key).map(|value| value.count(1)).transpose();
-        let not_negative = |key| {
-            table
-                .get(key)
-                .map(|value| value.number("a number of at least 0", |n| n >= 0.0))
-                .transpose()
-        };
+        let not_negative =
+            |key| table.get(key).map(|value| value.number("a number of at least 0", |n| n >= 0.0)).transpose();
         Ok(Self {
             epochs: count("epochs")?,
             max_steps: count("max_steps")?,
             batch_size: count("batch_size")?,
             eval_batch_size: count("eval_batch_size")?,
-            learning_rate: table
-                .get("learning_rate")
-                .map(|value| read_learning_rate(&value))
-                .transpose()?,
+            learning_rate: table.get("learning_rate").map(|value| read_learning_rate(&value)).transpose()?,
             weight_decay: not_negative("weight_decay")?,
             warmup_ratio: table
                 .get("warmup_ratio")
                 .map(|value| value.number("a number in [0, 1)", |r| (0.0..1.0).contains(&r)))
                 .transpose()?,
-            schedule: table
-                .get("schedule")
-                .map(|value| value.choice(&SCHEDULES))
-                .transpose()?,
+            schedule: table.get("schedule").map(|value| value.choice(&SCHEDULES)).transpose()?,
             max_grad_norm: not_negative("max_grad_norm")?,
             early_stopping_patience: count("early_stopping_patience")?,
-            evaluate_every: table
-                .get("evaluate_every")
-                .map(|value| read_evaluate_every(&value))
-                .transpose()?,
-            precision: table
-                .get("precision")
-                .map(|value| value.choice(&PRECISIONS))
-                .transpose()?,
+            evaluate_every: table.get("evaluate_every").map(|value| read_evaluate_every(&value)).transpose()?,
+            precision: table.get("precision").map(|value| value.choice(&PRECISIONS)).transpose()?,
         })
     }
 
@@ -209,9 +188,7 @@ impl TrainingPatch {
         set(&mut training.evaluate_every, self.evaluate_every);
         set(&mut training.precision, self.precision);
         training.max_steps = self.max_steps.or(training.max_steps);
-        training.early_stopping_patience = self
-            .early_stopping_patience
-            .or(training.early_stopping_patience);
+        training.early_stopping_patience = self.early_stopping_patience.or(training.early_stopping_patience);
     }
 }
 

@@ -66,7 +66,13 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Mismatch`] lists every tensor that is missing, unused or misshapen; [`Error::NoWeights`], [`Error::Io`] and
     /// [`Error::Format`] name the file.
-    pub fn classifier(&self, head: HeadKind, labels: usize, seed: u64, device: &Device) -> Result<Loaded<Classifier>, Error> {
+    pub fn classifier(
+        &self,
+        head: HeadKind,
+        labels: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Loaded<Classifier>, Error> {
         let optional = [
             Optional { module: "classifier", prefix: "classifier." },
             Optional { module: "pooler", prefix: "bert.pooler." },
@@ -85,7 +91,11 @@ impl Checkpoint {
     /// As [`Checkpoint::classifier`].
     pub fn masked_lm(&self, seed: u64, device: &Device) -> Result<Loaded<MaskedLm>, Error> {
         let optional = [Optional { module: "cls.predictions", prefix: "cls.predictions." }];
-        let ignored = [("classifier.", "classification head"), ("bert.pooler.", "pooler"), ("cls.seq_relationship.", "next-sentence head")];
+        let ignored = [
+            ("classifier.", "classification head"),
+            ("bert.pooler.", "pooler"),
+            ("cls.seq_relationship.", "next-sentence head"),
+        ];
         self.load(self.config.masked_lm(device), &optional, &ignored, seed)
     }
 

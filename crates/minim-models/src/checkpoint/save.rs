@@ -12,7 +12,12 @@ use crate::{Error, published_name};
 ///
 /// # Errors
 /// [`Error::Io`] if the folder can't be written.
-pub fn save<M: Module>(model: &M, config: &serde_json::Value, precision: Precision, folder: &Path) -> Result<(), Error> {
+pub fn save<M: Module>(
+    model: &M,
+    config: &serde_json::Value,
+    precision: Precision,
+    folder: &Path,
+) -> Result<(), Error> {
     let io = |source| Error::Io { path: folder.into(), source };
     std::fs::create_dir_all(folder).map_err(io)?;
     let text = serde_json::to_string_pretty(config).unwrap_or_default() + "\n";

@@ -41,7 +41,10 @@ impl Weights {
         let io = |source| Error::Io { path: path.clone(), source };
         let file = File::open(&path).map_err(io)?;
         if file.metadata().map_err(io)?.len() < 8 {
-            return Err(Error::Format { path, reason: "shorter than a safetensors header; is the file truncated?".into() });
+            return Err(Error::Format {
+                path,
+                reason: "shorter than a safetensors header; is the file truncated?".into(),
+            });
         }
         // SAFETY: the map is read-only. Another process that truncates the file while it is read can end this one with SIGBUS; no
         // value read through the map is trusted beyond its own bounds check, which safetensors does on the map's fixed length.

@@ -21,19 +21,12 @@ pub(super) fn datasets(table: &Table) -> String {
                 TaskKind::RelationExtraction => "relations",
             };
             let labels: Vec<String> = data.labels.iter().map(|label| escape(label)).collect();
-            let majority = task
-                .majority_score()
-                .map_or(MISSING.into(), quantity::score);
+            let majority = task.majority_score().map_or(MISSING.into(), quantity::score);
             Some(vec![
                 escape(&task.name),
                 kind.into(),
                 escape(&data.dataset),
-                if data.synthetic {
-                    "<b>synthetic</b>"
-                } else {
-                    "no"
-                }
-                .into(),
+                if data.synthetic { "<b>synthetic</b>" } else { "no" }.into(),
                 quantity::grouped(data.train as u64),
                 quantity::grouped(data.validation as u64),
                 quantity::grouped(data.test as u64),
@@ -42,48 +35,24 @@ pub(super) fn datasets(table: &Table) -> String {
             ])
         })
         .collect();
-    let head = [
-        "task",
-        "kind",
-        "reader",
-        "synthetic",
-        "train",
-        "validation",
-        "test",
-        "labels",
-        "majority class, test",
-    ];
+    let head = ["task", "kind", "reader", "synthetic", "train", "validation", "test", "labels", "majority class, test"];
     table_of(&head, &[4, 5, 6], &rows)
 }
 
 /// Models, methods and training settings.
 pub(super) fn settings(table: &Table) -> String {
     let of_model = |name: &String| {
-        let records: Vec<&Record> = table
-            .records()
-            .iter()
-            .filter(|r| r.run.model.name == *name)
-            .collect();
+        let records: Vec<&Record> = table.records().iter().filter(|r| r.run.model.name == *name).collect();
         let first = records.first()?;
-        let total = Spread::of(
-            records
-                .iter()
-                .filter_map(|r| Measure::TotalParameters.of(r)),
-        );
-        let base = records
-            .iter()
-            .filter_map(|r| r.cost.as_ref())
-            .map(|c| c.base_bytes as f64);
+        let total = Spread::of(records.iter().filter_map(|r| Measure::TotalParameters.of(r)));
+        let base = records.iter().filter_map(|r| r.cost.as_ref()).map(|c| c.base_bytes as f64);
         let init = match first.run.model.init {
             Init::Pretrained => "from the checkpoint",
             Init::Random => "random",
         };
         Some(vec![
             escape(name),
-            format!(
-                "<code>{}</code>",
-                escape(&first.run.model.path.written().display().to_string())
-            ),
+            format!("<code>{}</code>", escape(&first.run.model.path.written().display().to_string())),
             init.into(),
             total.map_or(MISSING.into(), |t| quantity::count(t.low)),
             Spread::of(base).map_or(MISSING.into(), |b| quantity::bytes(b.median)),
@@ -91,12 +60,7 @@ pub(super) fn settings(table: &Table) -> String {
     };
     let models: Vec<Vec<String>> = table.models().iter().filter_map(of_model).collect();
     let of_method = |name: &String| {
-        let runs = || {
-            table
-                .records()
-                .iter()
-                .filter(|r| r.run.method.name == *name)
-        };
+        let runs = || table.records().iter().filter(|r| r.run.method.name == *name);
         let method = describe(&runs().next()?.run.method.method);
         let rates = distinct(table.records(), |r| {
             (r.run.method.name == *name).then(|| format!("{:e}", r.run.training.learning_rate))
@@ -108,11 +72,7 @@ pub(super) fn settings(table: &Table) -> String {
     let training: String = distinct(table.records(), |r| Some(training(r)))
         .iter()
         .map(|(line, count)| {
-            format!(
-                "<li>{} <span class=\"soft\">({})</span></li>\n",
-                escape(line),
-                plural(*count, "run")
-            )
+            format!("<li>{} <span class=\"soft\">({})</span></li>\n", escape(line), plural(*count, "run"))
         })
         .collect();
     if models.is_empty() {
@@ -120,22 +80,8 @@ pub(super) fn settings(table: &Table) -> String {
     }
     format!(
         "{}{}<h3>Training</h3>\n<ul>\n{training}</ul>\n",
-        table_of(
-            &[
-                "model",
-                "folder",
-                "weights",
-                "parameters, head included",
-                "base model on disk"
-            ],
-            &[3, 4],
-            &models
-        ),
-        table_of(
-            &["method", "what is trained", "peak learning rate"],
-            &[],
-            &methods
-        ),
+        table_of(&["model", "folder", "weights", "parameters, head included", "base model on disk"], &[3, 4], &models),
+        table_of(&["method", "what is trained", "peak learning rate"], &[], &methods),
     )
 }
 
@@ -143,24 +89,12 @@ fn describe(method: &Method) -> String {
     match method {
         Method::Full => "every weight".into(),
         Method::Head => "the head alone".into(),
-        Method::Lora {
-            rank,
-            alpha,
-            dropout,
-            targets,
-        } => format!(
-            "LoRA: rank {rank}, alpha {alpha}, dropout {dropout}, on {}; and the head",
-            targets.join(", ")
-        ),
-        Method::Ia3 {
-            targets,
-            feedforward,
-        } => {
-            let inputs = if feedforward.is_empty() {
-                String::new()
-            } else {
-                format!(" (inputs of {})", feedforward.join(", "))
-            };
+        Method::Lora { rank, alpha, dropout, targets } => {
+            format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}, on {}; and the head", targets.join(", "))
+        }
+        Method::Ia3 { targets, feedforward } => {
+            let inputs =
+                if feedforward.is_empty() { String::new() } else { format!(" (inputs of {})", feedforward.join(", ")) };
             format!("IA3 on {}{inputs}; and the head", targets.join(", "))
         }
     }
@@ -169,24 +103,15 @@ fn describe(method: &Method) -> String {
 fn training(record: &Record) -> String {
     let t = &record.run.training;
     let mut parts = vec![plural(t.epochs, "epoch")];
-    parts.extend(
-        t.max_steps
-            .map(|steps| format!("at most {}", plural(steps, "step"))),
-    );
+    parts.extend(t.max_steps.map(|steps| format!("at most {}", plural(steps, "step"))));
     parts.push(format!("batch {}", t.batch_size));
-    parts.push(format!(
-        "inputs up to {} pieces",
-        record.run.task.max_length
-    ));
+    parts.push(format!("inputs up to {} pieces", record.run.task.max_length));
     parts.push(format!("AdamW with weight decay {}", t.weight_decay));
     let schedule = match t.schedule {
         Schedule::Linear => "linear decay",
         Schedule::Constant => "constant rate",
     };
-    parts.push(format!(
-        "{schedule} after a warm-up over {} of the steps",
-        quantity::percent(t.warmup_ratio)
-    ));
+    parts.push(format!("{schedule} after a warm-up over {} of the steps", quantity::percent(t.warmup_ratio)));
     if t.max_grad_norm > 0.0 {
         parts.push(format!("gradients clipped at norm {}", t.max_grad_norm));
     }
@@ -194,10 +119,7 @@ fn training(record: &Record) -> String {
         EvaluateEvery::Epoch => "evaluated every epoch".into(),
         EvaluateEvery::Steps(steps) => format!("evaluated every {}", plural(steps, "step")),
     });
-    parts.extend(
-        t.early_stopping_patience
-            .map(|n| format!("stopped after {n} evaluations without a better score")),
-    );
+    parts.extend(t.early_stopping_patience.map(|n| format!("stopped after {n} evaluations without a better score")));
     parts.push(match t.precision {
         Precision::Fp32 => "fp32".into(),
         Precision::Bf16 => "bf16".into(),
@@ -228,16 +150,10 @@ pub(super) fn made(table: &Table, command: Option<&str>) -> String {
             entries.push((name, lines.join("<br>")));
         }
     };
-    list(
-        "Experiment",
-        distinct(records, |r| Some(r.run.experiment.clone())),
-    );
+    list("Experiment", distinct(records, |r| Some(r.run.experiment.clone())));
     list("Git commit", distinct(records, |r| r.git_commit.clone()));
     list("Versions", distinct(records, versions));
-    list(
-        "Machine",
-        distinct(records, |r| r.hardware.as_ref().map(machine)),
-    );
+    list("Machine", distinct(records, |r| r.hardware.as_ref().map(machine)));
     let mut seeds: Vec<u64> = records.iter().map(|r| r.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
@@ -245,11 +161,7 @@ pub(super) fn made(table: &Table, command: Option<&str>) -> String {
     list("Seeds", vec![(seeds.join(", "), 1)]);
     let dates = || records.iter().map(|r| r.created_utc.as_str());
     if let (Some(first), Some(last)) = (dates().min(), dates().max()) {
-        let span = if first == last {
-            first.to_owned()
-        } else {
-            format!("{first} to {last}")
-        };
+        let span = if first == last { first.to_owned() } else { format!("{first} to {last}") };
         list("Records written", vec![(span, 1)]);
     }
     let mut notes: Vec<(String, usize)> = Vec::new();
@@ -262,20 +174,13 @@ pub(super) fn made(table: &Table, command: Option<&str>) -> String {
     let notes: String = notes
         .iter()
         .map(|(note, count)| {
-            format!(
-                "<li>{} <span class=\"soft\">({})</span></li>\n",
-                escape(note),
-                plural(*count, "run")
-            )
+            format!("<li>{} <span class=\"soft\">({})</span></li>\n", escape(note), plural(*count, "run"))
         })
         .collect();
     if !notes.is_empty() {
         entries.push(("Notes of the runs", format!("<ul>\n{notes}</ul>")));
     }
-    let entries: String = entries
-        .iter()
-        .map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>\n"))
-        .collect();
+    let entries: String = entries.iter().map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>\n")).collect();
     format!("<dl>\n{entries}</dl>\n")
 }
 
@@ -285,29 +190,17 @@ fn table_of(head: &[&str], numeric: &[usize], rows: &[Vec<String>]) -> String {
         return String::new();
     }
     let class = |i: usize| {
-        if numeric.contains(&i) {
-            " class=\"num\""
-        } else {
-            ""
-        }
+        if numeric.contains(&i) { " class=\"num\"" } else { "" }
     };
-    let head: String = head
-        .iter()
-        .enumerate()
-        .map(|(i, name)| format!("<th scope=\"col\"{}>{name}</th>", class(i)))
-        .collect();
+    let head: String =
+        head.iter().enumerate().map(|(i, name)| format!("<th scope=\"col\"{}>{name}</th>", class(i))).collect();
     let rows: String = rows
         .iter()
         .map(|row| {
-            let cells: String = row
-                .iter()
-                .enumerate()
-                .map(|(i, cell)| format!("<td{}>{cell}</td>", class(i)))
-                .collect();
+            let cells: String =
+                row.iter().enumerate().map(|(i, cell)| format!("<td{}>{cell}</td>", class(i))).collect();
             format!("<tr>{cells}</tr>\n")
         })
         .collect();
-    format!(
-        "<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
-    )
+    format!("<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n")
 }

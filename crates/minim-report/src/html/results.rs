@@ -9,11 +9,7 @@ use crate::{Spread, metric, quantity};
 
 /// One table per task, a row per choice.
 pub(super) fn tables(table: &Table) -> String {
-    let tasks: String = table
-        .tasks()
-        .iter()
-        .map(|task| task_table(table, task))
-        .collect();
+    let tasks: String = table.tasks().iter().map(|task| task_table(table, task)).collect();
     if tasks.is_empty() {
         return tasks;
     }
@@ -36,29 +32,15 @@ fn task_table(table: &Table, task: &Task) -> String {
             )
         })
         .collect();
-    let rows: String = task
-        .choices
-        .iter()
-        .map(|choice| row(table, task, choice, &columns))
-        .collect();
+    let rows: String = task.choices.iter().map(|choice| row(table, task, choice, &columns)).collect();
     let name = escape(&task.name);
     let notes: String = task
         .choices
         .iter()
         .filter(|choice| !choice.differs.is_empty())
-        .map(|choice| {
-            format!(
-                "<li>{}: {}</li>\n",
-                escape(&choice.label()),
-                escape(&choice.differs.join(", "))
-            )
-        })
+        .map(|choice| format!("<li>{}: {}</li>\n", escape(&choice.label()), escape(&choice.differs.join(", "))))
         .collect();
-    let notes = if notes.is_empty() {
-        notes
-    } else {
-        format!("<ul class=\"notes\">\n{notes}</ul>\n")
-    };
+    let notes = if notes.is_empty() { notes } else { format!("<ul class=\"notes\">\n{notes}</ul>\n") };
     format!(
         "<h3>{name}</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Results of {name}\">\n\
          <table class=\"results\">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{notes}"
@@ -67,10 +49,8 @@ fn task_table(table: &Table, task: &Task) -> String {
 
 fn row(table: &Table, task: &Task, choice: &Choice, columns: &[Column]) -> String {
     if choice.finished.is_empty() {
-        let errors: Vec<String> = table
-            .failures(choice)
-            .map(|(seed, error)| format!("seed {seed}: {}", escape(error)))
-            .collect();
+        let errors: Vec<String> =
+            table.failures(choice).map(|(seed, error)| format!("seed {seed}: {}", escape(error))).collect();
         return format!(
             "<tr class=\"failed\"><td>{}</td><td>{}</td><td colspan=\"{}\"><b>failed</b> – {}</td></tr>\n",
             escape(&choice.model),
@@ -87,36 +67,21 @@ fn row(table: &Table, task: &Task, choice: &Choice, columns: &[Column]) -> Strin
             if column.is_main_score(task) {
                 score_cell(task, &cell, is_best)
             } else {
-                format!(
-                    "<td{}{}>{}</td>",
-                    class(column.numeric),
-                    sort_key(&cell),
-                    escape(&cell.text)
-                )
+                format!("<td{}{}>{}</td>", class(column.numeric), sort_key(&cell), escape(&cell.text))
             }
         })
         .collect();
-    format!(
-        "<tr{}>{cells}</tr>\n",
-        if is_best { " class=\"best\"" } else { "" }
-    )
+    format!("<tr{}>{cells}</tr>\n", if is_best { " class=\"best\"" } else { "" })
 }
 
 fn score_cell(task: &Task, cell: &Cell, is_best: bool) -> String {
     let percent = |value: f64| format!("{:.1}%", 100.0 * value.clamp(0.0, 1.0));
     let bar = cell.sort.map_or(String::new(), |score| {
         let notch = task.majority_score().map_or("-10%".to_owned(), percent);
-        format!(
-            "<i class=\"meter\" style=\"--score:{};--notch:{notch}\"></i>",
-            percent(score)
-        )
+        format!("<i class=\"meter\" style=\"--score:{};--notch:{notch}\"></i>", percent(score))
     });
     let text = escape(&cell.text);
-    let text = if is_best {
-        format!("<b>{text}</b>")
-    } else {
-        text
-    };
+    let text = if is_best { format!("<b>{text}</b>") } else { text };
     format!("<td class=\"num main\"{}>{text}{bar}</td>", sort_key(cell))
 }
 
@@ -125,17 +90,12 @@ fn class(numeric: bool) -> &'static str {
 }
 
 fn sort_key(cell: &Cell) -> String {
-    cell.sort
-        .map_or(String::new(), |value| format!(" data-sort=\"{value}\""))
+    cell.sort.map_or(String::new(), |value| format!(" data-sort=\"{value}\""))
 }
 
 /// Precision, recall and F1 of each label, for the best choice of each task.
 pub(super) fn per_label(table: &Table) -> String {
-    let tables: String = table
-        .tasks()
-        .iter()
-        .filter_map(|task| label_table(table, task))
-        .collect();
+    let tables: String = table.tasks().iter().filter_map(|task| label_table(table, task)).collect();
     if tables.is_empty() {
         return tables;
     }
@@ -155,12 +115,7 @@ fn label_table(table: &Table, task: &Task) -> Option<String> {
                 order.push(&score.label);
             }
             let of_label = values.entry(&score.label).or_default();
-            let numbers = [
-                score.precision,
-                score.recall,
-                score.f1,
-                score.support as f64,
-            ];
+            let numbers = [score.precision, score.recall, score.f1, score.support as f64];
             for (list, number) in of_label.iter_mut().zip(numbers) {
                 list.push(number);
             }
@@ -198,10 +153,7 @@ fn label_table(table: &Table, task: &Task) -> Option<String> {
 
 /// Every failed run with its error.
 pub(super) fn failed(table: &Table) -> String {
-    let choices = table
-        .tasks()
-        .iter()
-        .flat_map(|task| task.choices.iter().map(move |c| (task, c)));
+    let choices = table.tasks().iter().flat_map(|task| task.choices.iter().map(move |c| (task, c)));
     let rows: String = choices
         .flat_map(|(task, choice)| choice.failed.iter().map(move |&i| (task, choice, i)))
         .map(|(task, choice, i)| {
@@ -231,11 +183,7 @@ pub(super) fn glossary(table: &Table) -> String {
     let mut entries = String::new();
     for column in table.tasks().iter().flat_map(columns::of) {
         if !known.contains(&column.head) && !column.meaning.is_empty() {
-            entries.push_str(&format!(
-                "<dt>{}</dt><dd>{}</dd>\n",
-                escape(&column.head),
-                escape(&column.meaning)
-            ));
+            entries.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(&column.head), escape(&column.meaning)));
             known.push(column.head);
         }
     }
@@ -243,14 +191,8 @@ pub(super) fn glossary(table: &Table) -> String {
         return entries;
     }
     for (name, meaning) in [
-        (
-            "Pareto front",
-            "The choices that no other choice beats: none is both cheaper and better.",
-        ),
-        (
-            "support",
-            "How often a label really occurs in the test split.",
-        ),
+        ("Pareto front", "The choices that no other choice beats: none is both cheaper and better."),
+        ("support", "How often a label really occurs in the test split."),
     ] {
         entries.push_str(&format!("<dt>{name}</dt><dd>{meaning}</dd>\n"));
     }

@@ -7,11 +7,8 @@ use roxmltree::{Document, Node};
 use crate::sample;
 
 fn number(node: Node<'_, '_>, name: &str) -> f64 {
-    let text = node
-        .attribute(name)
-        .unwrap_or_else(|| panic!("<{}> has no {name}", node.tag_name().name()));
-    text.parse()
-        .unwrap_or_else(|_| panic!("{name}={text} is no number"))
+    let text = node.attribute(name).unwrap_or_else(|| panic!("<{}> has no {name}", node.tag_name().name()));
+    text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number"))
 }
 
 /// Left, top, right and bottom of every shape and text.
@@ -20,21 +17,11 @@ fn boxes(svg: &Document<'_>) -> Vec<(String, [f64; 4])> {
     for node in svg.descendants().filter(Node::is_element) {
         let n = |name| number(node, name);
         let area = match node.tag_name().name() {
-            "circle" => [
-                n("cx") - n("r"),
-                n("cy") - n("r"),
-                n("cx") + n("r"),
-                n("cy") + n("r"),
-            ],
+            "circle" => [n("cx") - n("r"), n("cy") - n("r"), n("cx") + n("r"), n("cy") + n("r")],
             // The background of a file of its own.
             "rect" if node.attribute("width") == Some("100%") => continue,
             "rect" => [n("x"), n("y"), n("x") + n("width"), n("y") + n("height")],
-            "line" => [
-                n("x1").min(n("x2")),
-                n("y1").min(n("y2")),
-                n("x1").max(n("x2")),
-                n("y1").max(n("y2")),
-            ],
+            "line" => [n("x1").min(n("x2")), n("y1").min(n("y2")), n("x1").max(n("x2")), n("y1").max(n("y2"))],
             "polyline" | "polygon" => {
                 let points = node.attribute("points").expect("a shape has points");
                 let points: Vec<(f64, f64)> = points
@@ -47,12 +34,7 @@ fn boxes(svg: &Document<'_>) -> Vec<(String, [f64; 4])> {
                 let fold = |of: fn(&(f64, f64)) -> f64, pick: fn(f64, f64) -> f64| {
                     points.iter().map(of).reduce(pick).expect("a point")
                 };
-                [
-                    fold(|p| p.0, f64::min),
-                    fold(|p| p.1, f64::min),
-                    fold(|p| p.0, f64::max),
-                    fold(|p| p.1, f64::max),
-                ]
+                [fold(|p| p.0, f64::min), fold(|p| p.1, f64::min), fold(|p| p.0, f64::max), fold(|p| p.1, f64::max)]
             }
             "text" => {
                 let text = node.text().expect("a text has letters");
@@ -67,11 +49,7 @@ fn boxes(svg: &Document<'_>) -> Vec<(String, [f64; 4])> {
             }
             _ => continue,
         };
-        let name = format!(
-            "{} {}",
-            node.tag_name().name(),
-            node.text().unwrap_or_default()
-        );
+        let name = format!("{} {}", node.tag_name().name(), node.text().unwrap_or_default());
         boxes.push((name, area));
     }
     boxes
@@ -87,14 +65,8 @@ fn check(records: &[Record], wanted: usize) {
             let root = parsed.root_element();
             assert_eq!(root.attribute("role"), Some("img"));
             for part in ["title", "desc"] {
-                let found = root
-                    .children()
-                    .find(|n| n.has_tag_name(part) || n.tag_name().name() == part);
-                assert!(
-                    found.is_some_and(|n| !n.text().unwrap_or_default().is_empty()),
-                    "{}: no {part}",
-                    figure.name
-                );
+                let found = root.children().find(|n| n.has_tag_name(part) || n.tag_name().name() == part);
+                assert!(found.is_some_and(|n| !n.text().unwrap_or_default().is_empty()), "{}: no {part}", figure.name);
             }
             let view: Vec<f64> = root
                 .attribute("viewBox")
@@ -110,10 +82,7 @@ fn check(records: &[Record], wanted: usize) {
                     figure.name
                 );
             }
-            let texts: Vec<_> = boxes
-                .iter()
-                .filter(|(name, _)| name.starts_with("text "))
-                .collect();
+            let texts: Vec<_> = boxes.iter().filter(|(name, _)| name.starts_with("text ")).collect();
             for (i, (a, first)) in texts.iter().enumerate() {
                 for (b, second) in &texts[i + 1..] {
                     let apart = first[2] <= second[0]
@@ -124,10 +93,7 @@ fn check(records: &[Record], wanted: usize) {
                 }
             }
         }
-        assert!(
-            !figure.to_svg().contains("var(--m"),
-            "a file of its own has plain colours"
-        );
+        assert!(!figure.to_svg().contains("var(--m"), "a file of its own has plain colours");
     }
 }
 

@@ -8,9 +8,7 @@ use crate::sample;
 fn options() -> Options {
     Options {
         title: "Made-up records".into(),
-        intro: vec![
-            "No run is behind this page: its numbers come from a formula in a test.".into(),
-        ],
+        intro: vec!["No run is behind this page: its numbers come from a formula in a test.".into()],
         command: Some("cargo xtask quickstart --out \"results/a & b\"".into()),
     }
 }
@@ -45,11 +43,7 @@ fn everything_is_escaped() {
     second.run.training.epochs = 7;
     second.run.training.learning_rate = 1e-5;
     let failed = Record::failed(record.run.clone(), EVIL, EVIL);
-    let options = Options {
-        title: EVIL.into(),
-        intro: vec![EVIL.into()],
-        command: Some(EVIL.into()),
-    };
+    let options = Options { title: EVIL.into(), intro: vec![EVIL.into()], command: Some(EVIL.into()) };
     let page = html(&[record, second, failed], &options);
     assert!(!page.contains("<img") && !page.contains("onerror='") && !page.contains("<b>other"));
     assert!(page.contains("&lt;img src=x onerror=&#39;alert(1)&#39;&gt;&amp;&quot;"));
@@ -63,22 +57,14 @@ fn nothing_is_loaded_from_elsewhere() {
     }
     // The only addresses are names of XML namespaces.
     for at in page.match_indices("http").map(|(at, _)| &page[at..]) {
-        assert!(
-            at.starts_with("http://www.w3.org/2000/svg") || at.starts_with("http-equiv"),
-            "{}",
-            &at[..40]
-        );
+        assert!(at.starts_with("http://www.w3.org/2000/svg") || at.starts_with("http-equiv"), "{}", &at[..40]);
     }
 }
 
 #[test]
 fn ids_are_unique() {
     let page = html(&sample::grid(&[12]), &options());
-    let mut ids: Vec<&str> = page
-        .split(" id=\"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .collect();
+    let mut ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let all = ids.len();
     ids.sort_unstable();
     ids.dedup();
@@ -99,9 +85,7 @@ fn synthetic_data_is_called_synthetic() {
         }
     }
     let page = html(&records, &options());
-    assert!(
-        page.contains("The texts of <b>synthetic-ner</b> were generated") && page.contains(note)
-    );
+    assert!(page.contains("The texts of <b>synthetic-ner</b> were generated") && page.contains(note));
     for record in &mut records {
         if let Some(data) = &mut record.data {
             data.synthetic = false;
@@ -118,11 +102,7 @@ fn a_failed_sweep_still_makes_a_page() {
     }
     let page = html(&records, &options());
     assert!(page.contains("No run finished with a score."));
-    assert_eq!(
-        page.matches("<b>failed</b> – seed 12: no memory left")
-            .count(),
-        records.len()
-    );
+    assert_eq!(page.matches("<b>failed</b> – seed 12: no memory left").count(), records.len());
     assert!(html(&[], &options()).ends_with("</html>\n"));
 }
 
@@ -133,12 +113,7 @@ fn the_files_are_written() {
     let written = write(&folder, &records, &options()).expect("the folder can be written");
     assert_eq!(written.figures.len(), 9);
     let csv = std::fs::read_to_string(&written.csv).expect("table.csv");
-    assert_eq!(
-        csv,
-        Table::from_records(&records)
-            .to_csv()
-            .expect("rows of equal length")
-    );
+    assert_eq!(csv, Table::from_records(&records).to_csv().expect("rows of equal length"));
     let page = std::fs::read_to_string(&written.html).expect("report.html");
     assert_eq!(page, html(&records, &options()));
     let single = folder.join("single");

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use minim_experiment::{
-    Cost, CurvePoint, DataSummary, Hardware, Init, LabelScore, Location, Majority, Method,
-    MethodSpec, Metrics, ModelSpec, Parameters, Record, Run, Scores, Status, TaskKind, TaskSpec,
-    TrainingSpec, Versions,
+    Cost, CurvePoint, DataSummary, Hardware, Init, LabelScore, Location, Majority, Method, MethodSpec, Metrics,
+    ModelSpec, Parameters, Record, Run, Scores, Status, TaskKind, TaskSpec, TrainingSpec, Versions,
 };
 
 pub(crate) struct Model {
@@ -17,18 +16,8 @@ pub(crate) struct Model {
 }
 
 const MODELS: [Model; 2] = [
-    Model {
-        name: "synthetic-2x128",
-        hidden: 128,
-        layers: 2,
-        parameters: 4_385_920,
-    },
-    Model {
-        name: "synthetic-4x256",
-        hidden: 256,
-        layers: 4,
-        parameters: 11_170_560,
-    },
+    Model { name: "synthetic-2x128", hidden: 128, layers: 2, parameters: 4_385_920 },
+    Model { name: "synthetic-4x256", hidden: 256, layers: 4, parameters: 11_170_560 },
 ];
 
 /// Two models, four methods and three tasks, one record per seed; one LoRA run failed.
@@ -43,9 +32,7 @@ pub(crate) fn grid(seeds: &[u64]) -> Vec<Record> {
             }
         }
     }
-    let broken = records
-        .iter()
-        .position(|r| r.run.task.kind == TaskKind::Ner && r.run.method.name == "ia3");
+    let broken = records.iter().position(|r| r.run.task.kind == TaskKind::Ner && r.run.method.name == "ia3");
     let broken = &mut records[broken.expect("the grid has such a run")];
     let run = broken.run.clone();
     *broken = Record::failed(
@@ -57,30 +44,15 @@ pub(crate) fn grid(seeds: &[u64]) -> Vec<Record> {
 }
 
 fn methods() -> Vec<MethodSpec> {
-    let named = |name: &str, method| MethodSpec {
-        name: name.into(),
-        learning_rate: None,
-        method,
-    };
+    let named = |name: &str, method| MethodSpec { name: name.into(), learning_rate: None, method };
     let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     vec![
         named("head", Method::Head),
         named(
             "ia3",
-            Method::Ia3 {
-                targets: list(&["key", "value", "output.dense"]),
-                feedforward: list(&["output.dense"]),
-            },
+            Method::Ia3 { targets: list(&["key", "value", "output.dense"]), feedforward: list(&["output.dense"]) },
         ),
-        named(
-            "lora-r8",
-            Method::Lora {
-                rank: 8,
-                alpha: 16.0,
-                dropout: 0.1,
-                targets: list(&["query", "value"]),
-            },
-        ),
+        named("lora-r8", Method::Lora { rank: 8, alpha: 16.0, dropout: 0.1, targets: list(&["query", "value"]) }),
         named("full", Method::Full),
     ]
 }
@@ -99,24 +71,14 @@ fn tasks() -> Vec<TaskSpec> {
     };
     vec![
         named("synthetic-ner", TaskKind::Ner, None),
-        named(
-            "synthetic-relations",
-            TaskKind::RelationExtraction,
-            Some("none"),
-        ),
-        named(
-            "synthetic-mortality",
-            TaskKind::SequenceClassification,
-            None,
-        ),
+        named("synthetic-relations", TaskKind::RelationExtraction, Some("none")),
+        named("synthetic-mortality", TaskKind::SequenceClassification, None),
     ]
 }
 
 /// A number in 0 to 1 that looks random and depends on the text alone.
 fn jitter(text: &str) -> f64 {
-    let hash = text.bytes().fold(2_166_136_261_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(16_777_619)
-    });
+    let hash = text.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
     f64::from(hash % 1000) / 1000.0
 }
 
@@ -129,12 +91,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
     };
     let (metric, labels, floor, roof) = match task.kind {
         TaskKind::Ner => ("entity_f1", vec!["disease", "drug"], 0.0, 0.86),
-        TaskKind::RelationExtraction => (
-            "micro_f1",
-            vec!["none", "advise", "effect", "mechanism"],
-            0.0,
-            0.74,
-        ),
+        TaskKind::RelationExtraction => ("micro_f1", vec!["none", "advise", "effect", "mechanism"], 0.0, 0.74),
         TaskKind::SequenceClassification => ("macro_f1", vec!["survived", "died"], 0.434, 0.81),
     };
     let key = format!("{}{}{}{seed}", model.name, method.name, task.name);
@@ -142,11 +99,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
     let score = floor + (roof - floor) * quality * size - 0.02 * jitter(&key);
     let head = (model.hidden + 1) * labels.len() as u64;
     let total = model.parameters + adapter + head;
-    let trainable = if matches!(method.method, Method::Full) {
-        total
-    } else {
-        adapter + head
-    };
+    let trainable = if matches!(method.method, Method::Full) { total } else { adapter + head };
     let train_s = 9.0 * model.parameters as f64 / 4.0e6 / speed * (1.0 + 0.1 * jitter(&key));
 
     let mut run = Run {
@@ -162,11 +115,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
         seed,
         root: Path::new("").into(),
     };
-    run.training.learning_rate = if matches!(method.method, Method::Full) {
-        5e-4
-    } else {
-        2e-3
-    };
+    run.training.learning_rate = if matches!(method.method, Method::Full) { 5e-4 } else { 2e-3 };
     let curve = (1..=8_usize).map(|at| CurvePoint {
         step: at * 25,
         epoch: at as f64 * 0.375,
@@ -174,10 +123,8 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
         train_loss: Some(1.1 / (at as f64).sqrt()),
         validation: Metrics::from([(
             metric.to_owned(),
-            (floor
-                + (score - floor) * (1.0 - 0.9 * (-0.55 * at as f64).exp())
-                + 0.02 * jitter(&format!("{key}{at}")))
-            .min(1.0),
+            (floor + (score - floor) * (1.0 - 0.9 * (-0.55 * at as f64).exp()) + 0.02 * jitter(&format!("{key}{at}")))
+                .min(1.0),
         )]),
     });
     let curve: Vec<CurvePoint> = curve.collect();
@@ -190,11 +137,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
         seed,
         created_utc: format!("2001-02-03T04:{:02}:06Z", (60.0 * jitter(&key)) as u32 % 60),
         git_commit: Some("0123456789abcdef-dirty".into()),
-        versions: Some(Versions {
-            minim: "0.1.0".into(),
-            burn: "0.22.1".into(),
-            rustc: "rustc 1.95.0".into(),
-        }),
+        versions: Some(Versions { minim: "0.1.0".into(), burn: "0.22.1".into(), rustc: "rustc 1.95.0".into() }),
         hardware: Some(Hardware {
             cpu: "Made-up CPU".into(),
             cores: 2,
@@ -215,10 +158,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
                 test: Metrics::from([(metric.to_owned(), floor), ("accuracy".to_owned(), 0.767)]),
             },
         }),
-        scores: Scores {
-            validation: Metrics::from([(metric.to_owned(), last)]),
-            test: test_scores(task.kind, score),
-        },
+        scores: Scores { validation: Metrics::from([(metric.to_owned(), last)]), test: test_scores(task.kind, score) },
         per_label: labels
             .iter()
             .enumerate()
@@ -247,12 +187,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
             kept_bytes: 4 * trainable + 1200,
             base_bytes: 2 * model.parameters,
         }),
-        parameters: Some(Parameters {
-            total,
-            trainable,
-            adapter,
-            head,
-        }),
+        parameters: Some(Parameters { total, trainable, adapter, head }),
         notes: vec!["checkpoint has no pooler: a fresh one is trained and saved".into()],
         run,
     }
@@ -260,24 +195,12 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
 
 fn test_scores(kind: TaskKind, score: f64) -> Metrics {
     let beside: &[(&str, f64)] = match kind {
-        TaskKind::Ner => &[
-            ("entity_f1", 0.0),
-            ("entity_precision", 0.013),
-            ("entity_recall", -0.011),
-        ],
-        TaskKind::RelationExtraction => &[
-            ("micro_f1", 0.0),
-            ("micro_precision", 0.02),
-            ("micro_recall", -0.018),
-        ],
-        TaskKind::SequenceClassification => {
-            &[("macro_f1", 0.0), ("accuracy", 0.07), ("auroc", 0.09)]
-        }
+        TaskKind::Ner => &[("entity_f1", 0.0), ("entity_precision", 0.013), ("entity_recall", -0.011)],
+        TaskKind::RelationExtraction => &[("micro_f1", 0.0), ("micro_precision", 0.02), ("micro_recall", -0.018)],
+        TaskKind::SequenceClassification => &[("macro_f1", 0.0), ("accuracy", 0.07), ("auroc", 0.09)],
     };
-    let scores: BTreeMap<String, f64> = beside
-        .iter()
-        .map(|(name, offset)| ((*name).to_owned(), score + offset))
-        .collect();
+    let scores: BTreeMap<String, f64> =
+        beside.iter().map(|(name, offset)| ((*name).to_owned(), score + offset)).collect();
     scores
 }
 

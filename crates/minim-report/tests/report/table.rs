@@ -25,18 +25,11 @@ fn seeds_are_aggregated_as_by_hand() {
     assert_eq!(task.choices.len(), 1);
     let choice = &task.choices[0];
     let score = task.score(choice).expect("all three runs have the score");
-    assert_eq!(
-        (score.n, score.median, score.low, score.high),
-        (3, 0.75, 0.70, 0.90)
-    );
+    assert_eq!((score.n, score.median, score.low, score.high), (3, 0.75, 0.70, 0.90));
     assert_eq!(choice.cost(Measure::TrainS), Some(14.0));
     assert_eq!(choice.finished.len(), 3);
     assert_eq!(task.majority_score(), Some(0.434));
-    assert!(
-        table.to_text(200).contains("0.750 (0.700–0.900) *"),
-        "{}",
-        table.to_text(200)
-    );
+    assert!(table.to_text(200).contains("0.750 (0.700–0.900) *"), "{}", table.to_text(200));
 }
 
 #[test]
@@ -47,10 +40,7 @@ fn other_settings_are_another_row() {
     second.run_id = second.run.id();
     let table = Table::from_records(&[first, second]);
     let choices = &table.tasks()[0].choices;
-    let differs: Vec<_> = choices
-        .iter()
-        .map(|c| (c.method_label(), c.differs.clone()))
-        .collect();
+    let differs: Vec<_> = choices.iter().map(|c| (c.method_label(), c.differs.clone())).collect();
     assert_eq!(
         differs,
         [
@@ -75,9 +65,7 @@ fn text_fits_the_terminal_and_shows_failures() {
         let text = table.to_text(width);
         let widest = text.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(width), "{width}: {widest:?}\n{text}");
-        let failed = text
-            .lines()
-            .find(|line| line.starts_with("  failed: synthetic-2x128 · ia3 (seed 12): data/ner/"));
+        let failed = text.lines().find(|line| line.starts_with("  failed: synthetic-2x128 · ia3 (seed 12): data/ner/"));
         assert!(failed.is_some(), "{text}");
     }
     let wide = table.to_text(160);
@@ -118,24 +106,12 @@ fn csv_reads_back_equal() {
         assert_eq!(field("run_id"), record.run_id);
         assert_eq!(field("error"), record.error.as_deref().unwrap_or_default());
         assert_eq!(number("train_s"), record.cost.as_ref().map(|c| c.train_s));
-        assert_eq!(
-            number("kept_bytes"),
-            record.cost.as_ref().map(|c| c.kept_bytes as f64)
-        );
-        assert_eq!(
-            number("trainable_parameters"),
-            record.parameters.map(|p| p.trainable as f64)
-        );
+        assert_eq!(number("kept_bytes"), record.cost.as_ref().map(|c| c.kept_bytes as f64));
+        assert_eq!(number("trainable_parameters"), record.parameters.map(|p| p.trainable as f64));
         for metric in ["macro_f1", "auroc", "entity_precision", "micro_f1"] {
-            assert_eq!(
-                number(&format!("test_{metric}")),
-                record.scores.test.get(metric).copied()
-            );
+            assert_eq!(number(&format!("test_{metric}")), record.scores.test.get(metric).copied());
         }
-        assert_eq!(
-            number("test_select_score"),
-            record.scores.test.get(&record.run.task.select).copied()
-        );
+        assert_eq!(number("test_select_score"), record.scores.test.get(&record.run.task.select).copied());
     }
 }
 
@@ -152,21 +128,12 @@ fn findings_name_the_cheapest_within_the_margin() {
         }
         record
     };
-    let records = [
-        best,
-        cheap("near", 0.785, 5000),
-        cheap("far", 0.77, 10),
-        cheap("poor", 0.40, 1),
-    ];
+    let records = [best, cheap("near", 0.785, 5000), cheap("far", 0.77, 10), cheap("poor", 0.40, 1)];
     let table = Table::from_records(&records);
     let found = findings(&table);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].best.method, "full");
-    let (_, least) = found[0]
-        .cheapest
-        .iter()
-        .find(|(m, _)| *m == Measure::KeptBytes)
-        .expect("all runs kept bytes");
+    let (_, least) = found[0].cheapest.iter().find(|(m, _)| *m == Measure::KeptBytes).expect("all runs kept bytes");
     assert_eq!(least.method, "near");
     assert_eq!(found[0].above_majority, Some((3, 4)));
 }

@@ -25,14 +25,8 @@ struct Signs {
     inner: char,
 }
 
-const HEAD: Signs = Signs {
-    outer: '@',
-    inner: '*',
-};
-const TAIL: Signs = Signs {
-    outer: '#',
-    inner: '^',
-};
+const HEAD: Signs = Signs { outer: '@', inner: '*' };
+const TAIL: Signs = Signs { outer: '#', inner: '^' };
 
 /// One sign to insert, in an order that keeps nested mentions nested.
 ///
@@ -53,14 +47,8 @@ pub(crate) fn mark(example: &Related) -> Result<Marked, Error> {
     let (head, tail) = match (&example.head, &example.tail) {
         (Some(head), Some(tail)) => (head, tail),
         (None, None) => {
-            let anchors = Anchors {
-                markers: stored_marks(&example.text),
-                mentions: Vec::new(),
-            };
-            return Ok(Marked {
-                text: example.text.clone(),
-                anchors,
-            });
+            let anchors = Anchors { markers: stored_marks(&example.text), mentions: Vec::new() };
+            return Ok(Marked { text: example.text.clone(), anchors });
         }
         _ => {
             return Err(Error::Example {
@@ -134,10 +122,7 @@ fn insert(text: &str, insertions: &[Insertion]) -> Marked {
         }
     }
     marked.push_str(&text[copied..]);
-    Marked {
-        text: marked,
-        anchors: Anchors { markers, mentions },
-    }
+    Marked { text: marked, anchors: Anchors { markers, mentions } }
 }
 
 /// Where a text marked by its makers has placeholders like `@drug$`.
@@ -175,14 +160,8 @@ mod tests {
 
     #[test]
     fn mentions_are_marked_in_text_order() {
-        assert_eq!(
-            text("ab raises cd.", (0, 2), (10, 12)),
-            "@ * drug * ab @ raises # ^ drug n ^ cd #."
-        );
-        assert_eq!(
-            text("ab raises cd.", (10, 12), (0, 2)),
-            "# ^ drug n ^ ab # raises @ * drug * cd @."
-        );
+        assert_eq!(text("ab raises cd.", (0, 2), (10, 12)), "@ * drug * ab @ raises # ^ drug n ^ cd #.");
+        assert_eq!(text("ab raises cd.", (10, 12), (0, 2)), "# ^ drug n ^ ab # raises @ * drug * cd @.");
     }
 
     #[test]
@@ -231,13 +210,8 @@ mod tests {
             (Some((2, 1)), Some((1, 2))),
             (Some((3, 4)), None),
         ] {
-            let error = mark(&related("é secret", head, tail))
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains("doc#1") && !error.contains("secret"),
-                "{error}"
-            );
+            let error = mark(&related("é secret", head, tail)).unwrap_err().to_string();
+            assert!(error.contains("doc#1") && !error.contains("secret"), "{error}");
         }
     }
 }

@@ -67,10 +67,7 @@ struct Special {
 impl Special {
     fn new(config: &Config, map: &Config) -> Self {
         let name = |pick: fn(&Config) -> Option<&Piece>, default: &str| {
-            pick(config)
-                .or_else(|| pick(map))
-                .map_or(default, Piece::content)
-                .to_owned()
+            pick(config).or_else(|| pick(map)).map_or(default, Piece::content).to_owned()
         };
         Self {
             unk: name(|c| c.unk_token.as_ref(), "[UNK]"),
@@ -92,19 +89,14 @@ pub(super) fn read(folder: &Path) -> Result<Tokenizer, Error> {
     }
     let vocab = folder.join(VOCAB);
     if !vocab.is_file() {
-        return Err(Error::NoTokenizer {
-            folder: folder.to_owned(),
-        });
+        return Err(Error::NoTokenizer { folder: folder.to_owned() });
     }
     from_vocab(folder, vocab, config, &special)
 }
 
 fn from_json(file: PathBuf, config: Config, special: &Special) -> Result<Tokenizer, Error> {
-    let mut inner =
-        tokenizers::Tokenizer::from_file(&file).map_err(|error| Error::TokenizerFile {
-            file: file.clone(),
-            what: error.to_string(),
-        })?;
+    let mut inner = tokenizers::Tokenizer::from_file(&file)
+        .map_err(|error| Error::TokenizerFile { file: file.clone(), what: error.to_string() })?;
     let stored_pad = inner.get_padding().map(|padding| padding.pad_id);
     inner.with_padding(None);
     // Taking a truncation away cannot fail; only setting one is checked.
@@ -114,9 +106,7 @@ fn from_json(file: PathBuf, config: Config, special: &Special) -> Result<Tokeniz
         let mut normalizer = *stored;
         normalizer.lowercase = config.do_lower_case.unwrap_or(normalizer.lowercase);
         normalizer.strip_accents = config.strip_accents.or(normalizer.strip_accents);
-        normalizer.handle_chinese_chars = config
-            .tokenize_chinese_chars
-            .unwrap_or(normalizer.handle_chinese_chars);
+        normalizer.handle_chinese_chars = config.tokenize_chinese_chars.unwrap_or(normalizer.handle_chinese_chars);
         inner.with_normalizer(Some(normalizer));
     }
     if let ModelWrapper::WordPiece(model) = inner.get_model() {
@@ -128,40 +118,20 @@ fn from_json(file: PathBuf, config: Config, special: &Special) -> Result<Tokeniz
     let pad_id = inner
         .token_to_id(&special.pad)
         .or(stored_pad)
-        .ok_or_else(|| Error::NoSpecialPiece {
-            file: file.clone(),
-            piece: special.pad.clone(),
-        })?;
+        .ok_or_else(|| Error::NoSpecialPiece { file: file.clone(), piece: special.pad.clone() })?;
     Ok(Tokenizer::new(inner, file, pad_id))
 }
 
-fn from_vocab(
-    folder: &Path,
-    file: PathBuf,
-    config: Option<Config>,
-    special: &Special,
-) -> Result<Tokenizer, Error> {
+fn from_vocab(folder: &Path, file: PathBuf, config: Option<Config>, special: &Special) -> Result<Tokenizer, Error> {
     let vocab = read_vocab(&file)?;
     let id = |piece: &str| {
-        vocab
-            .get(piece)
-            .copied()
-            .ok_or_else(|| Error::NoSpecialPiece {
-                file: file.clone(),
-                piece: piece.to_owned(),
-            })
+        vocab.get(piece).copied().ok_or_else(|| Error::NoSpecialPiece { file: file.clone(), piece: piece.to_owned() })
     };
     id(&special.unk)?;
     let pad_id = id(&special.pad)?;
     let sep = (special.sep.clone(), id(&special.sep)?);
     let cls = (special.cls.clone(), id(&special.cls)?);
-    let names = [
-        &special.unk,
-        &special.sep,
-        &special.pad,
-        &special.cls,
-        &special.mask,
-    ];
+    let names = [&special.unk, &special.sep, &special.pad, &special.cls, &special.mask];
 
     let no_config = config.is_none();
     let config = config.unwrap_or_default();
@@ -169,9 +139,7 @@ fn from_vocab(
         Some(stated) => stated,
         // transformers would lower-case silently, which ruins a cased checkpoint that lost its configuration.
         None if no_config && has_upper_case(&vocab, &names) => {
-            return Err(Error::UnknownCasing {
-                file: folder.join(CONFIG),
-            });
+            return Err(Error::UnknownCasing { file: folder.join(CONFIG) });
         }
         None => true,
     };
@@ -184,10 +152,7 @@ fn from_vocab(
         "max_input_chars_per_word": 100,
         "vocab": vocab,
     });
-    let failed = |what: String| Error::TokenizerFile {
-        file: file.clone(),
-        what,
-    };
+    let failed = |what: String| Error::TokenizerFile { file: file.clone(), what };
     let model = WordPiece::from_bytes(model.to_string()).map_err(|e| failed(e.to_string()))?;
     let mut inner = tokenizers::Tokenizer::new(model);
     inner
@@ -210,16 +175,10 @@ fn from_vocab(
 
 /// One piece a line, its id the 0-based line; of a piece that stands twice the last id counts, as in transformers.
 fn read_vocab(file: &Path) -> Result<HashMap<String, u32>, Error> {
-    let bytes = fs::read(file).map_err(|source| Error::Read {
-        file: file.to_owned(),
-        source,
-    })?;
+    let bytes = fs::read(file).map_err(|source| Error::Read { file: file.to_owned(), source })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        Error::NotUtf8 {
-            file: file.to_owned(),
-            line: valid.iter().filter(|&&byte| byte == b'\n').count() + 1,
-        }
+        Error::NotUtf8 { file: file.to_owned(), line: valid.iter().filter(|&&byte| byte == b'\n').count() + 1 }
     })?;
     Ok(text.lines().map(str::to_owned).zip(0..).collect())
 }
@@ -241,10 +200,7 @@ fn check_added(folder: &Path, config: &Config, vocab: &HashMap<String, u32>) -> 
     let decoder = decoder.map(|(id, piece)| (&config_file, piece.content(), *id));
     for (file, piece, id) in beside.chain(decoder) {
         if vocab.get(piece) != Some(&id) {
-            return Err(Error::AddedPiece {
-                file: file.clone(),
-                id,
-            });
+            return Err(Error::AddedPiece { file: file.clone(), id });
         }
     }
     Ok(())
@@ -256,16 +212,10 @@ fn read_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, Error> {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => {
-            return Err(Error::Read {
-                file: file.to_owned(),
-                source,
-            });
+            return Err(Error::Read { file: file.to_owned(), source });
         }
     };
     serde_json::from_str(&text)
         .map(Some)
-        .map_err(|error| Error::TokenizerFile {
-            file: file.to_owned(),
-            what: error.to_string(),
-        })
+        .map_err(|error| Error::TokenizerFile { file: file.to_owned(), what: error.to_string() })
 }

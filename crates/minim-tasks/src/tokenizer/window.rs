@@ -43,30 +43,18 @@ impl Anchors {
             .iter()
             .enumerate()
             .map(|(index, rank)| {
-                let rank = rank.unwrap_or(if first < index && index < last {
-                    Rank::Between
-                } else {
-                    Rank::Outside
-                });
+                let rank = rank.unwrap_or(if first < index && index < last { Rank::Between } else { Rank::Outside });
                 (rank, distance[index], index)
             })
             .collect();
         order.sort_unstable();
-        let mut kept: Vec<usize> = order
-            .into_iter()
-            .take(room)
-            .map(|(_, _, index)| index)
-            .collect();
+        let mut kept: Vec<usize> = order.into_iter().take(room).map(|(_, _, index)| index).collect();
         kept.sort_unstable();
         kept
     }
 
     fn rank(&self, (start, end): (usize, usize)) -> Option<Rank> {
-        let meets = |ranges: &[Range<usize>]| {
-            ranges
-                .iter()
-                .any(|range| start < range.end && range.start < end)
-        };
+        let meets = |ranges: &[Range<usize>]| ranges.iter().any(|range| start < range.end && range.start < end);
         if meets(&self.markers) {
             Some(Rank::Marker)
         } else if meets(&self.mentions) {
@@ -83,11 +71,7 @@ fn distances(anchor: &[Option<Rank>]) -> Vec<usize> {
     let mut sweep = |indices: &mut dyn Iterator<Item = usize>| {
         let mut near = usize::MAX;
         for index in indices {
-            near = if anchor[index].is_some() {
-                0
-            } else {
-                near.saturating_add(1)
-            };
+            near = if anchor[index].is_some() { 0 } else { near.saturating_add(1) };
             distance[index] = distance[index].min(near);
         }
     };
@@ -107,10 +91,7 @@ mod tests {
     }
 
     fn anchors() -> Anchors {
-        Anchors {
-            markers: vec![10..11, 12..13, 20..21, 23..24],
-            mentions: vec![11..12, 21..23],
-        }
+        Anchors { markers: vec![10..11, 12..13, 20..21, 23..24], mentions: vec![11..12, 21..23] }
     }
 
     #[test]
@@ -121,10 +102,7 @@ mod tests {
 
     #[test]
     fn what_lies_between_is_thinned_in_its_middle_before_a_mention_is_cut() {
-        assert_eq!(
-            kept(40, &anchors(), 9),
-            [10, 11, 12, 13, 19, 20, 21, 22, 23]
-        );
+        assert_eq!(kept(40, &anchors(), 9), [10, 11, 12, 13, 19, 20, 21, 22, 23]);
         assert_eq!(kept(40, &anchors(), 5), [10, 11, 12, 20, 23]);
     }
 
