@@ -1,6 +1,8 @@
 //! Integration tests of the workspace, in one binary: equality with transformers and peft by committed fixtures, and what only shows when
 //! the crates work together.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod checkpoints;
 mod counts;
 mod curves;

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_pattern_must_match_the_whole_name() {
-        let matches = Targets::Pattern(r".*\.(query|value)".into()).matcher().unwrap();
+        let targets = Targets::Pattern(r".*\.(query|value)".into());
+        let matches = targets.matcher().unwrap();
         assert!(matches("layer.0.query"));
         assert!(!matches("layer.0.query.x"));
         assert!(Targets::Pattern("(".into()).matcher().is_err());

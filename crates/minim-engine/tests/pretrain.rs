@@ -2,6 +2,8 @@
 //!
 //! A test binary of its own: dropout masks come from the process's one generator, which no other test may draw from.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -4,6 +4,9 @@ use crate::quantity::{self, MISSING};
 use crate::table::{Choice, Task};
 use crate::{Measure, metric};
 
+/// The highest value of [`Column::expendable`].
+pub(crate) const MOST_EXPENDABLE: u8 = 9;
+
 /// One column of a task's table.
 pub(crate) struct Column {
     /// What stands above it.
@@ -21,7 +24,10 @@ enum Content {
     Model,
     Method,
     Seeds,
-    Score(String),
+    /// The main score, with the range of the seeds behind the median.
+    Main(String),
+    /// Another score.
+    Beside(String),
     Majority,
     Cost(Measure, fn(f64) -> String),
 }
@@ -51,9 +57,13 @@ impl Column {
                 };
                 number(Some(finished as f64), Some(text))
             }
-            Content::Score(metric) => {
+            Content::Main(metric) => {
                 let spread = choice.scores.get(metric);
                 number(spread.map(|s| s.median), spread.map(|s| s.show(quantity::score)))
+            }
+            Content::Beside(metric) => {
+                let median = choice.scores.get(metric).map(|s| s.median);
+                number(median, median.map(quantity::score))
             }
             Content::Majority => {
                 let score = task.majority_score();
@@ -67,8 +77,8 @@ impl Column {
     }
 
     /// Whether the column holds the task's main score.
-    pub(crate) fn is_main_score(&self, task: &Task) -> bool {
-        matches!(&self.content, Content::Score(metric) if *metric == task.metric)
+    pub(crate) fn is_main_score(&self) -> bool {
+        matches!(self.content, Content::Main(_))
     }
 }
 
@@ -86,7 +96,7 @@ pub(crate) fn of(task: &Task) -> Vec<Column> {
         meaning: metric::description(name).into(),
         numeric: true,
         expendable,
-        content: Content::Score(name.into()),
+        content: if name == task.metric { Content::Main(name.into()) } else { Content::Beside(name.into()) },
     };
     let cost = |head: &str, expendable, measure, format, meaning: &str| Column {
         head: head.into(),

@@ -71,22 +71,24 @@ impl Findings<'_> {
         let task = self.task;
         let score = |choice: &Choice| task.score(choice).map_or(f64::NAN, |score| score.median);
         let mut sentences = Vec::new();
-        for (measure, choice) in &self.cheapest {
-            let what = match measure {
-                Measure::KeptBytes => "Least to keep on disk",
-                Measure::TrainableParameters => "Fewest trainable parameters",
-                Measure::TrainS => "Shortest training",
-                Measure::PeakMemoryBytes => "Least memory",
-                _ => continue,
-            };
-            let Some(cost) = choice.cost(*measure) else {
+        let cheaper = self.cheapest.iter().any(|(_, choice)| !std::ptr::eq(*choice, self.best));
+        if !cheaper && task.choices.iter().filter(|c| task.score(c).is_some()).count() > 1 {
+            sentences.push(format!("No cheaper choice comes within {MARGIN} of it."));
+        }
+        // A choice that wins by several costs is named once.
+        let mut named: Vec<&Choice> = Vec::new();
+        for (_, choice) in self.cheapest.iter().filter(|_| cheaper) {
+            if named.iter().any(|known| std::ptr::eq(*known, *choice)) {
                 continue;
-            };
+            }
+            named.push(choice);
+            let wins = self.cheapest.iter().filter(|(_, other)| std::ptr::eq(*other, *choice));
+            let wins: Vec<String> = wins.filter_map(|(measure, _)| superlative(*measure, choice)).collect();
             sentences.push(format!(
-                "{what} within {MARGIN} of it: {}, {} ({}).",
+                "Within {MARGIN} of it, {} ({}) has the {}.",
                 choice.label(),
-                measure.format(cost),
-                quantity::score(score(choice))
+                quantity::score(score(choice)),
+                wins.join(", the ")
             ));
         }
         for (full, adapter) in &self.full_and_adapter {
@@ -109,4 +111,16 @@ impl Findings<'_> {
         }
         sentences
     }
+}
+
+/// `smallest result to keep (67.0 KiB)`, to follow "the".
+fn superlative(measure: Measure, choice: &Choice) -> Option<String> {
+    let what = match measure {
+        Measure::KeptBytes => "smallest result to keep",
+        Measure::TrainableParameters => "fewest trainable parameters",
+        Measure::TrainS => "shortest training",
+        Measure::PeakMemoryBytes => "lowest peak memory",
+        _ => return None,
+    };
+    Some(format!("{what} ({})", measure.format(choice.cost(measure)?)))
 }

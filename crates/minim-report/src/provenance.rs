@@ -6,6 +6,9 @@ use minim_experiment::{Hardware, Record, Status};
 
 use crate::{Table, quantity};
 
+/// Test splits below this many examples are called small: three examples are then a point of accuracy or more.
+const SMALL_TEST: usize = 300;
+
 /// What was said by the records, each distinct answer with the number of records that gave it, the most frequent first.
 pub(crate) fn distinct(records: &[Record], say: impl Fn(&Record) -> Option<String>) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -50,22 +53,23 @@ pub(crate) fn cautions(table: &Table) -> Vec<String> {
             cautions.push("One run per choice: a difference of a point or two may be chance.".into());
         } else if fewest != most {
             cautions.push(format!(
-                "Choices have between {fewest} and {} behind them; compare those with one seed with care.",
+                "Choices have between {fewest} and {} behind them; small differences may be chance.",
                 plural(*most, "run")
             ));
         }
     }
-    for task in table.tasks() {
-        if let Some(data) = table.data_of(task)
-            && (1..300).contains(&data.test)
-        {
-            cautions.push(format!(
-                "{} is tested on {} examples: one example more or less right is {} of accuracy.",
-                task.name,
-                data.test,
-                quantity::significant(1.0 / data.test as f64)
-            ));
-        }
+    let small: Vec<String> = table
+        .tasks()
+        .iter()
+        .filter_map(|task| Some((&task.name, table.data_of(task)?.test)))
+        .filter(|(_, test)| (1..SMALL_TEST).contains(test))
+        .map(|(name, test)| format!("{name} {test}"))
+        .collect();
+    if !small.is_empty() {
+        cautions.push(format!(
+            "Small test splits, where a few examples move a score by a point or more: {} examples.",
+            small.join(", ")
+        ));
     }
     let machines = distinct(records, |r| r.hardware.as_ref().map(machine));
     if machines.len() > 1 {
@@ -77,6 +81,9 @@ pub(crate) fn cautions(table: &Table) -> Vec<String> {
     let failed = records.iter().filter(|r| r.status == Status::Failed).count();
     if failed > 0 {
         cautions.push(format!("{} of {} failed.", failed, plural(records.len(), "run")));
+    }
+    if records.iter().filter_map(|r| r.git_commit.as_deref()).any(|commit| commit.ends_with("-dirty")) {
+        cautions.push("Some runs were built from files that differ from their git commit.".into());
     }
     if choices().any(|choice| choice.variant.is_some()) {
         cautions.push("Some names stand for runs with different settings; they are numbered, and what differs is said under the table.".into());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{CellAlignment, ContentArrangement, presets};
+use comfy_table::{CellAlignment, ContentArrangement, TableComponent, presets};
 
 use crate::columns::{self, Column};
 use crate::quantity;
@@ -11,58 +11,65 @@ use crate::table::{Choice, Table, Task};
 impl Table {
     /// The table as text, one block per task, with columns left out where a block would be wider than `width` characters.
     pub fn to_text(&self, width: usize) -> String {
-        let mut out = String::new();
-        let mut left_out: Vec<String> = Vec::new();
-        for task in self.tasks() {
-            self.write_task(task, width, &mut out, &mut left_out);
-        }
         if self.tasks().is_empty() {
-            out.push_str("no runs\n");
+            return "no runs\n".into();
         }
-        let all = self.tasks().iter().flat_map(|task| &task.choices);
-        if all.clone().any(|choice| choice.finished.len() > 1) {
-            out.push_str("Median over n seeds; lowest and highest run in brackets.\n");
+        // The same columns go from every block, so that blocks can be compared.
+        let blocks = |limit: u8| -> Vec<String> {
+            let kept = |task| -> Vec<Column> {
+                columns::of(task).into_iter().filter(|column| column.expendable <= limit).collect()
+            };
+            self.tasks().iter().map(|task| self.block(task, &kept(task))).collect()
+        };
+        let fits = |blocks: &[String]| blocks.iter().all(|block| block_width(block) <= width);
+        let limit = (0..=columns::MOST_EXPENDABLE).rev().find(|&limit| fits(&blocks(limit))).unwrap_or(0);
+
+        let mut out = String::new();
+        for (task, block) in self.tasks().iter().zip(blocks(limit)) {
+            wrap(&self.heading(task), "", width, &mut out);
+            out.push_str(&block);
+            out.push('\n');
+            for choice in &task.choices {
+                if !choice.differs.is_empty() {
+                    wrap(&format!("{}: {}", choice.label(), choice.differs.join(", ")), "  ", width, &mut out);
+                }
+            }
+            for choice in &task.choices {
+                for (seed, error) in self.failures(choice) {
+                    wrap(&format!("failed: {} (seed {seed}): {error}", choice.label()), "  ", width, &mut out);
+                }
+            }
+            out.push('\n');
         }
-        if !left_out.is_empty() {
-            let _ = writeln!(out, "Left out for width: {}. table.csv has every column.", left_out.join(", "));
-        }
+        wrap(&self.legend(limit), "", width, &mut out);
         out
     }
 
-    fn write_task(&self, task: &Task, width: usize, out: &mut String, left_out: &mut Vec<String>) {
-        let _ = writeln!(out, "{}", self.heading(task));
-        let mut columns = columns::of(task);
-        let mut block = self.block(task, &columns);
-        while block_width(&block) > width {
-            let Some(at) = most_expendable(&columns) else {
-                break;
-            };
-            let dropped = columns.remove(at);
-            if !left_out.contains(&dropped.head) {
-                left_out.push(dropped.head);
-            }
-            block = self.block(task, &columns);
+    /// What the marks mean and which columns are not shown.
+    fn legend(&self, limit: u8) -> String {
+        let mut legend = "* best score of the task.".to_owned();
+        if self.tasks().iter().flat_map(|task| &task.choices).any(|choice| choice.finished.len() > 1) {
+            legend.push_str(" Medians over n seeds; behind the main score the lowest and the highest run.");
         }
-        out.push_str(&block);
-        out.push('\n');
-        for choice in &task.choices {
-            if !choice.differs.is_empty() {
-                let _ = writeln!(out, "  {}: {}", choice.label(), choice.differs.join(", "));
+        let mut left_out: Vec<String> = Vec::new();
+        for column in self.tasks().iter().flat_map(columns::of) {
+            if column.expendable > limit && !left_out.contains(&column.head) {
+                left_out.push(column.head);
             }
         }
-        for choice in &task.choices {
-            for (seed, error) in self.failures(choice) {
-                let line = format!("  failed: {} (seed {seed}): {error}", choice.label());
-                let _ = writeln!(out, "{}", cut(&line, width));
-            }
+        if !left_out.is_empty() {
+            let _ = write!(legend, " Left out for width: {}; table.csv has every column.", left_out.join(", "));
         }
-        out.push('\n');
+        legend
     }
 
     fn heading(&self, task: &Task) -> String {
         let mut heading = format!("{} · {}", task.name, crate::metric::title(&task.metric));
         if let Some(data) = self.data_of(task) {
             let _ = write!(heading, " on {} test examples", quantity::grouped(data.test as u64));
+            if let Some(majority) = task.majority_score() {
+                let _ = write!(heading, " · majority class {}", quantity::score(majority));
+            }
             if data.synthetic {
                 heading.push_str(" · synthetic data");
             }
@@ -72,7 +79,9 @@ impl Table {
 
     fn block(&self, task: &Task, columns: &[Column]) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_preset(presets::NOTHING);
+        table.set_style(TableComponent::HeaderLines, '─');
+        table.set_style(TableComponent::MiddleHeaderIntersections, '─');
         table.set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(columns.iter().map(|column| column.head.as_str()));
         let best = task.best();
@@ -80,7 +89,7 @@ impl Table {
             let is_best = best.is_some_and(|best| std::ptr::eq(best, choice));
             let cells = columns.iter().map(|column| {
                 let mut text = column.cell(task, choice).text;
-                if column.is_main_score(task) {
+                if column.is_main_score() {
                     if choice.finished.is_empty() {
                         text = "failed".into();
                     }
@@ -121,15 +130,45 @@ fn block_width(block: &str) -> usize {
     block.lines().map(|line| line.chars().count()).max().unwrap_or(0)
 }
 
-fn cut(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
-        return line.to_owned();
+/// Appends `text` in lines of at most `width` characters, each behind `indent`; a word longer than a line is broken.
+fn wrap(text: &str, indent: &str, width: usize, out: &mut String) {
+    let room = width.saturating_sub(indent.chars().count()).max(1);
+    let mut line = String::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let letters: Vec<char> = word.chars().collect();
+        if used > 0 && used + 1 + letters.len() > room {
+            let _ = writeln!(out, "{indent}{line}");
+            line.clear();
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        for letter in letters {
+            if used == room {
+                let _ = writeln!(out, "{indent}{line}");
+                line.clear();
+                used = 0;
+            }
+            line.push(letter);
+            used += 1;
+        }
     }
-    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
+    if used > 0 {
+        let _ = writeln!(out, "{indent}{line}");
+    }
 }
 
-fn most_expendable(columns: &[Column]) -> Option<usize> {
-    let (at, column) = columns.iter().enumerate().max_by_key(|(_, c)| c.expendable)?;
-    (column.expendable > 0).then_some(at)
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[test]
+    fn wraps_at_words_and_breaks_long_ones() {
+        let mut out = String::new();
+        wrap("one two three abcdefghijklmnop q", "  ", 12, &mut out);
+        assert_eq!(out, "  one two\n  three\n  abcdefghij\n  klmnop q\n");
+    }
 }

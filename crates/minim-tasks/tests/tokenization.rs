@@ -2,6 +2,8 @@
 //!
 //! Fixtures: `tests/fixtures/bert/wordpieces.py` of the workspace.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;

@@ -236,7 +236,7 @@ mod tests {
     fn a_run_of_one_character_is_counted_as_it_is_joined() {
         assert_eq!(join(&[1, 2, 2, 2, 2, 3], (2, 2), 9), [1, 9, 9, 3]);
         let pieces = vocabulary(&["aaaaa aaaaa"], 100);
-        assert_eq!(pieces[5..], ["a", "##a", "##aa", "##aaaa", "aaaaa"]);
+        assert_eq!(pieces[5..], ["a", "##a", "##aa", "aaa", "aaaaa"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ fn cuda_where_there_is_none_is_refused_before_anything_is_written() {
     TEXTS.write(&scratch, r#"name = "full", kind = "full""#);
     scratch.write("in.jsonl", TEXTS.test_inputs());
     let mut devices = vec!["cuda:99"];
-    if cfg!(not(feature = "cuda")) {
+    if minim_engine::device::Choice::Cuda(0).open().is_err() {
         devices.push("cuda:0");
     }
     for device in devices {

@@ -64,7 +64,7 @@ fn row(table: &Table, task: &Task, choice: &Choice, columns: &[Column]) -> Strin
         .iter()
         .map(|column| {
             let cell = column.cell(task, choice);
-            if column.is_main_score(task) {
+            if column.is_main_score() {
                 score_cell(task, &cell, is_best)
             } else {
                 format!("<td{}{}>{}</td>", class(column.numeric), sort_key(&cell), escape(&cell.text))
