@@ -52,7 +52,7 @@ impl Column {
                 let (finished, failed) = (choice.finished.len(), choice.failed.len());
                 let text = match (finished, failed) {
                     (_, 0) => finished.to_string(),
-                    (0, _) => "failed".into(),
+                    (0, _) => "0".into(),
                     _ => format!("{finished} ({failed} failed)"),
                 };
                 number(Some(finished as f64), Some(text))
@@ -92,7 +92,7 @@ pub(crate) fn of(task: &Task) -> Vec<Column> {
         content,
     };
     let score = |name: &str, expendable| Column {
-        head: metric::title(name),
+        head: metric::heading(name),
         meaning: metric::description(name).into(),
         numeric: true,
         expendable,
@@ -107,15 +107,11 @@ pub(crate) fn of(task: &Task) -> Vec<Column> {
     };
     let mut columns = vec![
         text("model", "The checkpoint, as the experiment names it.", Content::Model),
-        text(
-            "method",
-            "How the checkpoint is adapted; the head is trained by every method.",
-            Content::Method,
-        ),
+        text("method", "How the checkpoint is adapted; the head is trained by every method.", Content::Method),
         Column {
             head: "n".into(),
-            meaning: "Finished runs, one per seed. With more than one, every number is the median, and scores have the lowest \
-                      and highest run behind them."
+            meaning: "Finished runs, one per seed. With more than one, every number is the median, and the main score \
+                      has the lowest and highest run behind it."
                 .into(),
             numeric: true,
             expendable: 3,

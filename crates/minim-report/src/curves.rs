@@ -11,7 +11,7 @@ use crate::svg::{Area, Canvas};
 use crate::table::{Choice, Table, Task};
 use crate::{metric, palette, quantity};
 
-const PANEL_HEIGHT: f64 = 260.0;
+const PANEL_HEIGHT: f64 = 270.0;
 
 /// The figure of one task; `None` if no run was evaluated during training.
 pub(crate) fn figure(table: &Table, task: &Task, index: usize) -> Option<Figure> {

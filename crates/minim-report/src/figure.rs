@@ -34,6 +34,8 @@ pub fn figures(table: &Table) -> Vec<Figure> {
 
 impl Figure {
     pub(crate) fn new(name: String, title: String, description: String, height: f64, canvas: Canvas) -> Self {
+        // A name is a file name too: nothing but letters, digits and hyphens of it stays.
+        let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         Self { name, title, description, height: height.ceil(), elements: canvas.into_elements() }
     }
 

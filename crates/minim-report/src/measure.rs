@@ -7,7 +7,7 @@ use crate::quantity;
 /// One kind of cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
-    /// All parameters, adapter and head included.
+    /// The model with its head, without the adapter.
     TotalParameters,
     /// Parameters that training changes.
     TrainableParameters,

@@ -19,6 +19,15 @@ pub(crate) fn title(metric: &str) -> String {
     words.join(" ")
 }
 
+/// The title above a column: precision and recall are those of the task's main F1, whose heading says which.
+pub(crate) fn heading(metric: &str) -> String {
+    match metric {
+        "entity_precision" | "micro_precision" => "precision".into(),
+        "entity_recall" | "micro_recall" => "recall".into(),
+        metric => title(metric),
+    }
+}
+
 /// One sentence on what a metric says; empty for one that this crate does not know.
 pub(crate) fn description(metric: &str) -> &'static str {
     match metric {
@@ -35,6 +44,12 @@ pub(crate) fn description(metric: &str) -> &'static str {
         "entity_f1" => "F1 of whole entities: right only if first word, last word and type all are.",
         "entity_precision" => "Share of predicted entities that are real, boundaries and type included.",
         "entity_recall" => "Share of real entities that were found, boundaries and type included.",
+        "micro_f1_with_negative" => {
+            "F1 of all decisions taken together, the label that means \"no relation\" included."
+        }
+        "entity_macro_f1" => "Entity F1 of each type, averaged with equal weight.",
+        "entity_weighted_f1" => "Entity F1 of each type, averaged by how often the type occurs.",
+        "token_accuracy" => "Share of words that got the right tag.",
         "micro_precision" => "Share of predicted relations that are real.",
         "micro_recall" => "Share of real relations that were found.",
         _ => "",

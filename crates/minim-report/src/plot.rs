@@ -7,7 +7,7 @@ use crate::svg::{Anchor, Area, Canvas, fit_text};
 const LEFT: f64 = 50.0;
 const RIGHT: f64 = 24.0;
 const TOP: f64 = 28.0;
-const BOTTOM: f64 = 44.0;
+const BOTTOM: f64 = 54.0;
 
 /// The part of a panel that data is drawn in.
 pub(crate) fn inner(panel: Area) -> Area {

@@ -6,13 +6,24 @@ use crate::svg::{Anchor, Area, FONT_SIZE};
 pub(crate) struct Placer {
     bounds: Area,
     taken: Vec<Area>,
+    lines: Vec<Area>,
 }
 
 impl Placer {
     /// Labels stay inside `bounds` and off the markers at `points`.
     pub(crate) fn new(bounds: Area, points: &[(f64, f64)]) -> Self {
         let marker = |&(x, y): &(f64, f64)| Area { x: x - 7.0, y: y - 7.0, width: 14.0, height: 14.0 };
-        Self { bounds, taken: points.iter().map(marker).collect() }
+        Self { bounds, taken: points.iter().map(marker).collect(), lines: Vec::new() }
+    }
+
+    /// Keeps labels off a horizontal or vertical line, as long as they have another place.
+    pub(crate) fn avoid(&mut self, from: (f64, f64), to: (f64, f64)) {
+        self.lines.push(Area {
+            x: from.0.min(to.0) - 1.0,
+            y: from.1.min(to.1) - 1.0,
+            width: (from.0 - to.0).abs() + 2.0,
+            height: (from.1 - to.1).abs() + 2.0,
+        });
     }
 
     /// A place for `text` near its point, or `None` where every place near it is taken.
@@ -28,10 +39,13 @@ impl Placer {
             ((x + 7.0, y + 18.0), Anchor::Start),
             ((x - 7.0, y + 18.0), Anchor::End),
         ];
-        let (at, anchor, area) = candidates
+        let free: Vec<_> = candidates
             .into_iter()
             .map(|(at, anchor)| (at, anchor, Area::of_text(text, at, anchor)))
-            .find(|(_, _, area)| self.bounds.contains(area) && self.taken.iter().all(|taken| !taken.overlaps(area)))?;
+            .filter(|(_, _, area)| self.bounds.contains(area) && !self.taken.iter().any(|taken| taken.overlaps(area)))
+            .collect();
+        let crossings = |area: &Area| self.lines.iter().filter(|line| line.overlaps(area)).count();
+        let (at, anchor, area) = free.into_iter().min_by_key(|(_, _, area)| crossings(area))?;
         self.taken.push(area);
         Some((at, anchor))
     }

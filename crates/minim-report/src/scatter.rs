@@ -9,7 +9,7 @@ use crate::svg::{Area, Canvas};
 use crate::table::{Choice, Table, Task};
 use crate::{Measure, Spread, metric, palette, pareto, quantity};
 
-const PANEL_HEIGHT: f64 = 290.0;
+const PANEL_HEIGHT: f64 = 300.0;
 
 struct Point<'a> {
     choice: &'a Choice,
@@ -86,7 +86,8 @@ fn draw(canvas: &mut Canvas, panel: Area, task: &Task, measure: Measure, points:
         points.iter().zip(&costs).map(|(point, cost)| (x.pixel(*cost), y.pixel(point.score.median))).collect();
     let values: Vec<(f64, f64)> = points.iter().map(|p| (p.cost, p.score.median)).collect();
     let front = pareto::front(&values);
-    canvas.polyline(&staircase(&front, &at, inner.right()), "front", "");
+    let path = staircase(&front, &at, inner.right());
+    canvas.polyline(&path, "front", "");
     for (point, &(px, _)) in points.iter().zip(&at) {
         if point.score.n > 1 {
             let ends = (y.pixel(point.score.low), y.pixel(point.score.high));
@@ -105,6 +106,12 @@ fn draw(canvas: &mut Canvas, panel: Area, task: &Task, measure: Measure, points:
         palette::marker(canvas, place, point.choice.model_index, point.choice.method_index, &tooltip);
     }
     let mut placer = Placer::new(inner, &at);
+    for pair in path.windows(2) {
+        placer.avoid(pair[0], pair[1]);
+    }
+    if let Some(majority) = task.majority_score().map(|majority| y.pixel(majority)) {
+        placer.avoid((inner.x, majority), (inner.right(), majority));
+    }
     // The best first: where there is room for one label only, it is this one.
     for &i in front.iter().rev() {
         let label = points[i].choice.label();

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use minim_datasets::{Dataset, Mention, Splits, card, document, read};
 
-/// The corpus's folder, below `MINIM_SHARED_DATA` or beside the repository.
+/// The corpus's folder, below `MINIM_RAW_DATA` or in `datasets/raw`, where its card says to put it.
 fn real(name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = env::var_os("MINIM_SHARED_DATA").map_or_else(beside, PathBuf::from).join(name);
+    let raw = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/raw");
+    let folder = env::var_os("MINIM_RAW_DATA").map_or_else(raw, PathBuf::from).join(name);
     if !folder.is_dir() {
         eprintln!("skipped: no real corpus at {}", folder.display());
         return None;

@@ -6,7 +6,10 @@ use super::results::metric_title;
 use crate::provenance::{distinct, machine, plural, versions};
 use crate::quantity::{self, MISSING};
 use crate::svg::escape;
-use crate::{Measure, Spread, Table};
+use crate::{Measure, Spread, Table, plot};
+
+/// Labels that the table of datasets names; longer lists end in an ellipsis.
+const SHOWN_LABELS: usize = 12;
 
 /// One row per task: the corpus, its size, its labels.
 pub(super) fn datasets(table: &Table) -> String {
@@ -20,7 +23,10 @@ pub(super) fn datasets(table: &Table) -> String {
                 TaskKind::Ner => "named entities",
                 TaskKind::RelationExtraction => "relations",
             };
-            let labels: Vec<String> = data.labels.iter().map(|label| escape(label)).collect();
+            let mut labels: Vec<String> = data.labels.iter().take(SHOWN_LABELS).map(|label| escape(label)).collect();
+            if data.labels.len() > SHOWN_LABELS {
+                labels.push("…".into());
+            }
             let majority = task.majority_score().map_or(MISSING.into(), quantity::score);
             Some(vec![
                 escape(&task.name),
@@ -111,7 +117,7 @@ fn training(record: &Record) -> String {
         Schedule::Linear => "linear decay",
         Schedule::Constant => "constant rate",
     };
-    parts.push(format!("{schedule} after a warm-up over {} of the steps", quantity::percent(t.warmup_ratio)));
+    parts.push(format!("{schedule} after a warm-up over {} % of the steps", plot::short(100.0 * t.warmup_ratio)));
     if t.max_grad_norm > 0.0 {
         parts.push(format!("gradients clipped at norm {}", t.max_grad_norm));
     }

@@ -179,19 +179,23 @@ pub(super) fn failed(table: &Table) -> String {
 
 /// Each column once, as the tables have them.
 pub(super) fn glossary(table: &Table) -> String {
-    let mut known: Vec<String> = Vec::new();
+    let mut known: Vec<(String, String)> = Vec::new();
     let mut entries = String::new();
     for column in table.tasks().iter().flat_map(columns::of) {
-        if !known.contains(&column.head) && !column.meaning.is_empty() {
-            entries.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(&column.head), escape(&column.meaning)));
-            known.push(column.head);
+        let entry = (column.head, column.meaning);
+        if !known.contains(&entry) && !entry.1.is_empty() {
+            entries.push_str(&format!("<dt>{}</dt><dd>{}</dd>\n", escape(&entry.0), escape(&entry.1)));
+            known.push(entry);
         }
     }
     if entries.is_empty() {
         return entries;
     }
     for (name, meaning) in [
-        ("Pareto front", "The choices that no other choice beats: none is both cheaper and better."),
+        (
+            "Pareto front",
+            "The choices that no other choice beats: none costs no more and scores no less, and is better in one of the two.",
+        ),
         ("support", "How often a label really occurs in the test split."),
     ] {
         entries.push_str(&format!("<dt>{name}</dt><dd>{meaning}</dd>\n"));

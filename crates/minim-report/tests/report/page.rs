@@ -119,6 +119,11 @@ fn the_files_are_written() {
     let single = folder.join("single");
     write(&single, &sample::grid(&[12]), &options()).expect("the folder can be written");
 
+    let mut odd = sample::one();
+    odd.run.task.name = "../up".into();
+    let written_odd = write(&folder.join("odd"), &[odd], &options()).expect("the folder can be written");
+    assert!(written_odd.figures.iter().all(|path| path.parent() == Some(&folder.join("odd/figures"))));
+
     let file = written.csv.join("below-a-file");
     let error = write(&file, &records, &options()).expect_err("a file is no folder");
     assert!(error.to_string().contains("below-a-file"), "{error}");

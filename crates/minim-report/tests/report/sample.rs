@@ -86,7 +86,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
     let (adapter, quality, speed) = match method.method {
         Method::Head => (0, 0.18, 2.6),
         Method::Ia3 { .. } => (model.layers * 6 * model.hidden, 0.55, 1.2),
-        Method::Lora { rank, .. } => (model.layers * 4 * model.hidden * rank as u64, 0.85, 1.15),
+        Method::Lora { rank, .. } => (model.layers * 4 * model.hidden * rank as u64, 0.97, 1.15),
         Method::Full => (0, 1.0, 1.0),
     };
     let (metric, labels, floor, roof) = match task.kind {

@@ -69,9 +69,10 @@ fn text_fits_the_terminal_and_shows_failures() {
         let failed = "failed: synthetic-2x128 · ia3 (seed 12): data/ner/train.txt.conll:17: 4 columns where";
         assert!(flat.contains(failed), "{text}");
     }
-    let wide = table.to_text(160);
+    let wide = table.to_text(180);
     for head in [
         "entity F1",
+        "precision",
         "AUROC",
         "majority",
         "trainable",
