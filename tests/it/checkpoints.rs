@@ -1,9 +1,9 @@
-//! Every layout that BERT checkpoints are published in, and what is said about what they lack.
+//! Every layout that checkpoints are published in, and what is said about what they lack.
 
 use minim_models::{Backbone, Checkpoint, Error, HeadKind};
 use serde::Deserialize;
 
-use crate::fixtures::{Inputs, cpu, folder, furthest, json, values};
+use crate::fixtures::{FAMILIES, Inputs, cpu, folder, furthest, json, values};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -17,9 +17,14 @@ struct Expected {
 #[test]
 fn every_layout_gives_the_outputs_of_transformers() {
     let device = cpu();
-    for name in ["bare", "no-pooler", "mlm", "old-names", "bin", "bin-legacy", "bin-strided", "half/fp16", "half/bf16"]
-    {
+    let of_bert = ["bare", "no-pooler", "mlm", "old-names", "bin", "bin-legacy", "bin-strided", "half/fp16", "half/bf16"];
+    let families = std::fs::read_dir(folder("../models/layouts")).unwrap();
+    let families = families.map(|entry| format!("../models/layouts/{}", entry.unwrap().file_name().display()));
+    let names: Vec<String> = of_bert.map(String::from).into_iter().chain(families).collect();
+    assert!(names.len() >= 9 + 14, "{names:?}");
+    for name in names {
         let expected: Expected = json(&format!("{name}/expected.json"));
+        let name = name.as_str();
         let labels = expected.logits.as_ref().map_or(2, |logits| logits[0].len());
         let checkpoint = Checkpoint::open(&folder(name)).unwrap();
         let loaded = checkpoint.classifier(HeadKind::Sequence, labels, 1, &device).unwrap();
@@ -97,4 +102,63 @@ fn a_checkpoint_that_does_not_fit_names_every_tensor() {
         }
         other => panic!("expected a mismatch, got {other:?}"),
     }
+}
+
+#[test]
+fn what_a_pre_training_checkpoint_has_too_much_is_said() {
+    let device = cpu();
+    for (name, left_out, fresh) in [
+        ("mlm", "pre-training head", vec!["classifier", "pooler"]),
+        ("../models/layouts/roberta-bin", "language-modelling head", vec!["classifier"]),
+        ("../models/layouts/distilbert-bin-legacy", "language-modelling head", vec!["pre_classifier", "classifier"]),
+        ("../models/layouts/llama-sharded-bin", "language-modelling head", vec!["score"]),
+        ("../models/layouts/mobilebert-pretraining-bin", "pre-training head", vec!["classifier"]),
+        ("../models/layouts/modernbert-mlm", "decoder", vec!["classifier"]),
+    ] {
+        let loaded = Checkpoint::open(&folder(name)).unwrap().classifier(HeadKind::Sequence, 2, 1, &device).unwrap();
+        assert!(loaded.notes.iter().any(|note| note.contains(left_out)), "{name}: {:?}", loaded.notes);
+        assert_eq!(loaded.fresh, fresh, "{name}");
+    }
+}
+
+/// What a checkpoint is held in is not what it is stored in: a frozen base may take half the memory.
+#[test]
+fn matrices_are_held_in_bf16_where_asked_and_logits_stay_near() {
+    let device = cpu();
+    for family in &FAMILIES[1..] {
+        let cases: serde_json::Value = json(&format!("{family}bf16.json"));
+        let open = || Checkpoint::open(&folder(&format!("{family}seq"))).unwrap();
+        let held = open().bf16().classifier(HeadKind::Sequence, 3, 1, &device).unwrap().model;
+        for case in cases["seq"].as_array().unwrap() {
+            let inputs: Inputs = serde_json::from_value(case.clone()).unwrap();
+            let expected: Vec<Vec<f32>> = serde_json::from_value(case["logits_of_rounded_weights"].clone()).unwrap();
+            let expected = expected.concat();
+            let largest = expected.iter().fold(1.0_f32, |most, value| most.max(value.abs()));
+            let found = values(held.sequence_logits(&inputs.batch(&device)));
+            // The reference rounds biases, normalisations and the head as well: 2^-9 each.
+            assert!(furthest(&found, &expected) < 0.03 * largest, "{family}: {}", furthest(&found, &expected));
+        }
+    }
+}
+
+/// Each file claims what it doesn't hold, or holds code: the error says so, nothing runs, nothing panics, little is allocated.
+#[test]
+fn hostile_files_end_in_an_error() {
+    let device = cpu();
+    let before = minim_efficiency::peak_memory_bytes().unwrap_or(0);
+    let mut tried = 0;
+    for entry in std::fs::read_dir(folder("../models/hostile")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.join("config.json").is_file() {
+            continue;
+        }
+        let error = Checkpoint::open(&path)
+            .and_then(|checkpoint| checkpoint.classifier(HeadKind::Sequence, 2, 1, &device))
+            .expect_err(&path.display().to_string());
+        assert!(error.to_string().contains(path.file_name().unwrap().to_str().unwrap()), "{error}");
+        tried += 1;
+    }
+    assert!(tried >= 10, "{tried} hostile folders");
+    let grown = minim_efficiency::peak_memory_bytes().unwrap_or(0) - before;
+    assert!(grown < 300 << 20, "{grown} bytes");
 }

@@ -1,7 +1,7 @@
 //! Reading of `tests/fixtures`, and the models in them.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -12,6 +12,21 @@ use minim_engine::device::Choice;
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+
+/// Where the fixtures of each architecture lie, seen from those of BERT.
+pub(crate) const FAMILIES: [&str; 10] = [
+    "",
+    "../models/roberta/",
+    "../models/distilbert/",
+    "../models/mobilebert/",
+    "../models/mobilebert-layer-norm/",
+    "../models/llama/",
+    "../models/llama-head-dim/",
+    "../models/llama-mha/",
+    "../models/modernbert/",
+    "../models/modernbert-mean/",
+];
 
 pub(crate) fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/bert").join(name)
@@ -62,10 +77,12 @@ pub(crate) fn head_of(name: &str) -> (HeadKind, usize) {
     if name.contains("tok") { (HeadKind::Token, 5) } else { (HeadKind::Sequence, 3) }
 }
 
-/// A base model of the fixtures with the adapter of the fixtures on it, its method and the modules trained whole.
+/// A base model of the fixtures without dropout, with the adapter of the fixtures on it, its method and the modules trained whole.
 pub(crate) fn adapted(base: &str, adapter: Option<&str>, device: &Device) -> (Classifier, Method, Vec<String>) {
     let (head, labels) = head_of(base);
-    let loaded = Checkpoint::open(&folder(base)).unwrap().classifier(head, labels, 0, device).unwrap();
+    let copy = without_dropout(&folder(base));
+    let loaded = Checkpoint::open(copy.path()).unwrap().classifier(head, labels, 0, device).unwrap();
+    // peft adds these two whatever the file says.
     let mut modules = vec!["classifier".to_string(), "score".to_string()];
     match adapter {
         None => (attach(loaded.model, &Method::Full, &modules, 0, published_name).unwrap(), Method::Full, modules),
@@ -77,6 +94,26 @@ pub(crate) fn adapted(base: &str, adapter: Option<&str>, device: &Device) -> (Cl
             (peft::load(model, &modules, published_name, &folder(name)).unwrap(), method, modules)
         }
     }
+}
+
+/// A copy of a model folder whose configuration has no dropout: it would act on a device that differentiates.
+fn without_dropout(folder: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let path = copy.path().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    for (key, value) in config.as_object_mut().unwrap() {
+        if key.contains("drop") && value.is_number() {
+            *value = 0.0.into();
+        }
+    }
+    std::fs::write(path, config.to_string()).unwrap();
+    copy
 }
 
 /// Mean cross-entropy over labels that are not -100, written out here so that the tests do not use the code they test.

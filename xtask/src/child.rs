@@ -3,6 +3,7 @@
 //! A fresh process measures peak memory from zero, and a run that exhausts the memory takes only itself down.
 
 use std::fs::File;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,8 +13,8 @@ use minim_experiment::{Record, Run, Store};
 
 /// Trains `run` with `binary` and returns its record; if the process ends without one, writes a failed record.
 ///
-/// The process's output goes to `log.txt` beside the model files, the run itself to `run.toml` there.
-pub(crate) fn train(binary: &Path, run: &Run, store: &Store, device: &str) -> Result<Record> {
+/// `jobs` runs share the machine: each gets its part of the cores, and its record says so. The process's output goes to `log.txt` beside the model files, the run itself to `run.toml` there.
+pub(crate) fn train(binary: &Path, run: &Run, store: &Store, device: &str, jobs: NonZeroUsize) -> Result<Record> {
     let id = run.id();
     let folder = store.run_folder(&id);
     let in_folder = || format!("cannot write to {}", folder.display());
@@ -28,7 +29,13 @@ pub(crate) fn train(binary: &Path, run: &Run, store: &Store, device: &str) -> Re
     {
         return Err(error).context(format!("cannot replace the record of {id}"));
     }
-    let status = Command::new(binary)
+    let mut command = Command::new(binary);
+    if jobs > NonZeroUsize::MIN {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        command.env("RAYON_NUM_THREADS", (cores.get() / jobs).max(1).to_string());
+    }
+    let status = command
+        .env("MINIM_CONCURRENT_RUNS", jobs.to_string())
         .arg("train")
         .arg(&plan)
         .arg("--out")

@@ -3,6 +3,7 @@
 //! It reads experiments, starts one `minim` process per run, reads their records and reports them. It computes nothing
 //! itself and knows no tensor: the crates it uses are those without burn.
 
+mod bench;
 mod check;
 mod child;
 mod data;
@@ -15,6 +16,7 @@ mod sweep;
 mod tidy;
 mod workspace;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,6 +57,9 @@ enum Verb {
         /// Cargo features to build minim with, as `cuda`
         #[arg(long, value_name = "FEATURES")]
         features: Option<String>,
+        /// Runs at a time, each on its part of the cores: a sweep of small models ends sooner, the seconds in its records get longer
+        #[arg(long, default_value_t = NonZeroUsize::MIN)]
+        jobs: NonZeroUsize,
     },
     /// Read the records of a folder, print the table, and write table.csv and report.html there.
     Report {
@@ -73,6 +78,8 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Time optimiser steps of every method on published model shapes, beside transformers and peft where a Python has them.
+    Bench(bench::Arguments),
     /// Write synthetic data.
     Data {
         #[command(subcommand)]
@@ -87,9 +94,12 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Quickstart { out } => quickstart::quickstart(out),
-        Verb::Run { experiment, out, device, features } => sweep::run(&experiment, out, &device, features.as_deref()),
+        Verb::Run { experiment, out, device, features, jobs } => {
+            sweep::run(&experiment, out, &device, features.as_deref(), jobs)
+        }
         Verb::Report { folder } => report::report(&folder),
         Verb::Fetch { model, list, out } => fetch::fetch(model.filter(|_| !list).as_deref(), out),
+        Verb::Bench(arguments) => bench::bench(arguments),
         Verb::Data { what } => data::write(what),
         Verb::Check => check::check(),
         Verb::Tidy => tidy::tidy(),

@@ -1,5 +1,6 @@
 //! The main job on an embedded default: two shipped models x four methods x three synthetic tasks.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -17,6 +18,9 @@ const ABOUT: &str = "The texts are synthetic: this project wrote them, and they 
                      The scores show that the machinery works and what each choice costs; \
                      they say nothing about clinical quality.";
 
+/// Each run takes up to 300 MB of memory.
+const MOST_JOBS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+
 /// `cargo xtask quickstart`.
 pub(crate) fn quickstart(out: Option<PathBuf>) -> Result<()> {
     let root = workspace::root();
@@ -31,8 +35,10 @@ pub(crate) fn quickstart(out: Option<PathBuf>) -> Result<()> {
     );
     println!("Building minim, optimised; the first time takes some minutes.");
     let binary = engine::build(None)?;
-    println!("\nTraining, one process per run. Score on the test split, seconds in all:");
-    let failed = sweep::sweep(&experiment, &store, &binary, "cpu")?;
+    // These models keep one core busy, not more.
+    let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(MOST_JOBS);
+    println!("\nTraining, one process per run, {jobs} at a time. Score on the test split, seconds in all:");
+    let failed = sweep::sweep(&experiment, &store, &binary, "cpu", jobs)?;
     let options = Options {
         title: "minim quickstart".to_owned(),
         intro: vec![ABOUT.to_owned()],

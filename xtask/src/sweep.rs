@@ -1,6 +1,9 @@
 //! All runs of an experiment, those that finished before left out.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -12,14 +15,20 @@ use crate::input::{InputError, unknown};
 use crate::{child, engine, report, workspace};
 
 /// `cargo xtask run`.
-pub(crate) fn run(file: &Path, out: Option<PathBuf>, device: &str, features: Option<&str>) -> Result<()> {
+pub(crate) fn run(
+    file: &Path,
+    out: Option<PathBuf>,
+    device: &str,
+    features: Option<&str>,
+    jobs: NonZeroUsize,
+) -> Result<()> {
     check_device(device)?;
     let experiment = Experiment::read(file)?;
     check_datasets(&experiment, file)?;
     let out = out.unwrap_or_else(|| workspace::root().join("results").join(&experiment.name));
     let store = Store::new(out);
     let binary = engine::build(features)?;
-    let failed = sweep(&experiment, &store, &binary, device)?;
+    let failed = sweep(&experiment, &store, &binary, device, jobs)?;
     let options = Options {
         intro: experiment.description.iter().cloned().collect(),
         command: Some(format!("cargo xtask run {}", workspace::shown(file))),
@@ -29,8 +38,14 @@ pub(crate) fn run(file: &Path, out: Option<PathBuf>, device: &str, features: Opt
     conclude(&failed)
 }
 
-/// Runs what has no finished record in `store` and returns the records of those runs that failed.
-pub(crate) fn sweep(experiment: &Experiment, store: &Store, binary: &Path, device: &str) -> Result<Vec<Record>> {
+/// Runs what has no finished record in `store`, `jobs` at a time, and returns the records of those runs that failed.
+pub(crate) fn sweep(
+    experiment: &Experiment,
+    store: &Store,
+    binary: &Path,
+    device: &str,
+    jobs: NonZeroUsize,
+) -> Result<Vec<Record>> {
     let runs = experiment.runs();
     let mut open = Vec::new();
     for (at, run) in runs.iter().enumerate() {
@@ -51,17 +66,31 @@ pub(crate) fn sweep(experiment: &Experiment, store: &Store, binary: &Path, devic
         .with_style(ProgressStyle::with_template("{bar:24} {pos}/{len}  {elapsed_precise}  {msg}")?);
     bar.set_position((runs.len() - open.len()) as u64);
     bar.enable_steady_tick(Duration::from_secs(1));
-    let mut failed = Vec::new();
-    for (number, run) in open {
-        bar.set_message(run.id());
-        let record = child::train(binary, run, store, device)?;
-        bar.suspend(|| println!("{}", progress(number, runs.len(), run, &record)));
-        bar.inc(1);
-        if record.status == Status::Failed {
-            failed.push(record);
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    // Takes one open run after the other until there is none, or one could not even be started.
+    let work = || -> Result<()> {
+        while let Some(&(number, run)) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
+            bar.set_message(run.id());
+            let record = child::train(binary, run, store, device, jobs)?;
+            bar.suspend(|| println!("{}", progress(number, runs.len(), run, &record)));
+            bar.inc(1);
+            if record.status == Status::Failed {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+            }
         }
-    }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.get()).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })?;
     bar.finish_and_clear();
+    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.sort_by(|a, b| a.run_id.cmp(&b.run_id));
     Ok(failed)
 }
 
@@ -155,7 +184,7 @@ mod tests {
         let store = Store::new(folder.path().join("results"));
         Store::new(store.folder().join("prepared")).write(&finished).expect("prepared");
 
-        let failed = sweep(&experiment, &store, &binary, "cpu").expect("a sweep");
+        let failed = sweep(&experiment, &store, &binary, "cpu", NonZeroUsize::MIN).expect("a sweep");
         let errors: Vec<_> = failed.iter().map(|record| record.error.as_deref().expect("a reason")).collect();
         assert_eq!(
             errors,
@@ -168,7 +197,8 @@ mod tests {
         let report = conclude(&failed).expect_err("two failed").to_string();
         assert!(report.starts_with("2 runs failed:\n  broken-full-t-s7-"), "{report}");
 
-        sweep(&experiment, &store, &binary, "cpu").expect("a second sweep");
+        let two = NonZeroUsize::new(2).expect("not zero");
+        sweep(&experiment, &store, &binary, "cpu", two).expect("a second sweep");
         let started = std::fs::read_to_string(store.folder().join("started.txt")).expect("a list");
         assert_eq!(started.lines().count(), 3 + 2);
     }

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
-use crate::lora::lazy;
+use crate::parameter::{lazy, like};
 use crate::{Error, Targets};
 
 /// How to attach IA3.
@@ -72,9 +72,11 @@ impl Ia3 {
     }
 
     pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {
-        let dtype = base.dtype();
         let base = match &self.input {
-            Some(l) => base * l.val().cast(dtype).unsqueeze_dim::<2>(1),
+            Some(l) => {
+                let l = like(l.val(), &base).unsqueeze_dim::<2>(1);
+                base * l
+            }
             None => base,
         };
         scale(base, &self.output)
@@ -84,10 +86,9 @@ impl Ia3 {
 fn scale<const D: usize>(x: Tensor<D>, vector: &Option<Param<Tensor<1>>>) -> Tensor<D> {
     match vector {
         None => x,
-        Some(l) if l.val().dtype() == x.dtype() => x * l.val().unsqueeze::<D>(),
         Some(l) => {
-            let dtype = x.dtype();
-            x * l.val().cast(dtype).unsqueeze::<D>()
+            let l = like(l.val(), &x).unsqueeze::<D>();
+            x * l
         }
     }
 }

@@ -3,7 +3,7 @@ use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
 use crate::Adapter;
-use crate::lora::lazy;
+use crate::parameter::{like, zeros};
 
 /// A linear layer that applies the [`Adapter`] on its weight, if there is one: `y = x·W + b`.
 ///
@@ -35,14 +35,4 @@ impl Linear {
             Some(adapter) => adapter.forward(x.clone(), like(self.weight.base(), &x), bias),
         }
     }
-}
-
-/// A parameter in the precision of the activations.
-fn like<const P: usize, const D: usize>(parameter: Tensor<P>, x: &Tensor<D>) -> Tensor<P> {
-    let dtype = x.dtype();
-    if parameter.dtype() == dtype || !parameter.dtype().is_float() { parameter } else { parameter.cast(dtype) }
-}
-
-fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
-    lazy(shape, device, move || vec![0.0; shape.iter().product()])
 }

@@ -1,10 +1,11 @@
 //! LoRA: low-rank adaptation. Hu et al. 2021, arXiv 2106.09685, equation 3.
 
-use burn::module::{Module, Param, ParamId};
+use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::module::linear;
-use burn::tensor::{Device, Shape, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
+use crate::parameter::{lazy, like, zeros};
 use crate::{Draw, Error, Targets};
 
 /// How to attach LoRA.
@@ -65,24 +66,11 @@ impl LoraConfig {
         let bound = 1.0 / (inputs as f64).sqrt();
         Lora {
             a: lazy([inputs, rank], device, move || draw.uniform(inputs * rank, bound)),
-            b: lazy([rank, outputs], device, move || vec![0.0; rank * outputs]),
+            b: zeros([rank, outputs], device),
             dropout: DropoutConfig::new(self.dropout).init(),
             scale: self.alpha / rank as f64,
         }
     }
-}
-
-/// A trainable parameter whose values are made when they are first asked for.
-pub fn lazy<const D: usize>(
-    shape: [usize; D],
-    device: &Device,
-    values: impl FnOnce() -> Vec<f32> + Send + Sync + 'static,
-) -> Param<Tensor<D>> {
-    let init = move |device: &Device, require_grad: bool| {
-        let tensor = Tensor::from_data(TensorData::new(values(), shape), device);
-        if require_grad { tensor.require_grad() } else { tensor }
-    };
-    Param::uninitialized(ParamId::new(), init, device.clone(), true, Shape::new(shape))
 }
 
 impl Lora {
@@ -95,17 +83,17 @@ impl Lora {
         let base = linear(x.clone(), weight, bias);
         let a = self.a.val();
         // A frozen base may be held in fewer bits than the factors.
-        let (low, factors) = (x.dtype(), a.dtype());
-        let x = if low == factors { x } else { x.cast(factors) };
+        let x = like(x, &a);
         // The scale goes on the narrow side: [.., r] instead of [.., out].
         let down = linear(self.dropout.forward(x), a, None) * self.scale;
         let update = linear(down, self.b.val(), None);
-        base + if low == factors { update } else { update.cast(low) }
+        let update = like(update, &base);
+        base + update
     }
 
     pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {
         let delta = self.a.val().matmul(self.b.val()) * self.scale;
-        let dtype = base.dtype();
-        if dtype == delta.dtype() { base + delta } else { (base.cast(delta.dtype()) + delta).cast(dtype) }
+        let sum = like(base.clone(), &delta) + delta;
+        like(sum, &base)
     }
 }

@@ -2,15 +2,16 @@ use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use minim_adapters::{Ia3Config, LoraConfig, Method};
+use minim_adapters::{LoraConfig, Method};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
+use minim_engine::flops::flops;
 use minim_engine::logits::Logits;
 use minim_engine::predict::{evaluate_file, predict_file};
 use minim_engine::selfcheck::selfcheck;
-use minim_engine::{Error, Options, TrainedRun, count, train};
+use minim_engine::{Error, Options, TrainedRun, chosen, count, ia3, train};
 use minim_experiment::{Experiment, Store};
-use minim_models::HeadKind;
+use minim_models::{Config, HeadKind};
 
 /// Fine-tunes small language models on clinical text with small adapters, and says what each choice costs.
 ///
@@ -106,9 +107,12 @@ enum Command {
         /// LoRA's rank
         #[arg(long, default_value_t = 8)]
         rank: usize,
-        /// Layers to adapt, by the end of their names; the method's default (LoRA query,value; IA3 key,value,output.dense) if not given
+        /// Layers to adapt, by the end of their names; the model family's default if not given (BERT: LoRA query,value; IA3 key,value,output.dense)
         #[arg(long, value_delimiter = ',')]
         targets: Option<Vec<String>>,
+        /// Tokens of the text that operations are counted for
+        #[arg(long, default_value_t = 128)]
+        length: usize,
         /// How to print
         #[arg(long, default_value = "text")]
         format: Format,
@@ -129,7 +133,9 @@ enum Command {
     },
     /// Pre-train by masked-language modelling on text files, from scratch or onward from a BERT checkpoint
     Pretrain(Box<pretrain::PretrainArguments>),
-    /// Compare logits on a device with committed reference values and with the CPU; prints one JSON object
+    /// Time optimiser steps of a model shape on random weights and random text; prints one JSON object
+    Bench(bench::BenchArguments),
+    /// Compare logits and gradients on a device with committed reference values and with the CPU; prints one JSON object
     Selfcheck {
         /// The folder tests/fixtures/bert of the repository
         #[arg(long, value_name = "DIR")]
@@ -222,28 +228,28 @@ impl Cli {
                     }
                 }
             }
-            Command::Count { config, task, labels, adapter, rank, targets, format } => {
+            Command::Count { config, task, labels, adapter, rank, targets, length, format } => {
                 let device = Choice::Cpu.open()?.device;
-                let method = method(adapter, rank, targets);
-                let counts = count::from_config(&config, task.into(), labels, &method, &device)?;
-                let rows = [
-                    ("total", counts.total),
-                    ("trainable", counts.trainable),
-                    ("adapter", counts.adapter),
-                    ("head", counts.head),
-                ];
+                let targets = targets.unwrap_or_default();
+                let method = |config: &Config| method(adapter, rank, &targets, config);
+                let counts = count::from_config(&config, task.into(), labels, method, &device)?;
+                let config = Config::read(&config)?;
+                let flops = flops(&config, task.into(), labels, &method(&config), length, &device)?;
                 match format {
-                    Format::Json => print(
-                        &rows
-                            .into_iter()
-                            .map(|(k, n)| (k.to_string(), n.into()))
-                            .collect::<serde_json::Map<_, _>>()
-                            .into(),
-                    ),
+                    Format::Json => print(&serde_json::json!({
+                        "total": counts.total,
+                        "trainable": counts.trainable,
+                        "adapter": counts.adapter,
+                        "head": counts.head,
+                        "flops": flops,
+                    })),
                     Format::Text => {
-                        for (name, n) in rows {
-                            println!("{name:>9}  {n:>13}");
-                        }
+                        println!("{:>9}  {:>15}", "total", counts.total);
+                        println!("{:>9}  {:>15}", "trainable", counts.trainable);
+                        println!("{:>9}  {:>15}", "adapter", counts.adapter);
+                        println!("{:>9}  {:>15}", "head", counts.head);
+                        println!("{:>9}  {:>15.0}  operations per token, texts of {length}", "forward", flops.forward_per_token);
+                        println!("{:>9}  {:>15.0}  the same, forward and backward", "training", flops.training_per_token);
                         Ok(())
                     }
                 }
@@ -259,6 +265,7 @@ impl Cli {
                 Ok(())
             }
             Command::Pretrain(arguments) => arguments.run(),
+            Command::Bench(arguments) => arguments.run(),
             Command::Selfcheck { fixtures, out, device } => {
                 let Opened { device, name, model } = device.device.open()?;
                 let cpu = Choice::Cpu.open()?.device;
@@ -270,10 +277,10 @@ impl Cli {
                     std::fs::write(&path, format!("{json:#}\n")).map_err(Error::io(&path))?;
                 }
                 print(&json)?;
-                match report.checks.iter().all(|check| check.passed) {
+                match report.passed() {
                     true => Ok(()),
                     false => {
-                        Err(Error::Training("logits differ by more than the tolerance; see the report above".into()))
+                        Err(Error::Training("logits or gradients differ by more than the tolerance; see the report above".into()))
                     }
                 }
             }
@@ -281,24 +288,15 @@ impl Cli {
     }
 }
 
-fn method(adapter: AdapterKind, rank: usize, targets: Option<Vec<String>>) -> Method {
+fn method(adapter: AdapterKind, rank: usize, targets: &[String], config: &Config) -> Method {
     match adapter {
         AdapterKind::Full => Method::Full,
         AdapterKind::Head => Method::Head,
         AdapterKind::Lora => {
-            let mut config = LoraConfig { rank, ..LoraConfig::default() };
-            if let Some(targets) = targets {
-                config.targets = targets.into();
-            }
-            Method::Lora(config)
+            let targets = chosen(targets, config.default_targets().lora);
+            Method::Lora(LoraConfig { rank, targets, ..LoraConfig::default() })
         }
-        AdapterKind::Ia3 => {
-            let mut config = Ia3Config::default();
-            if let Some(targets) = targets {
-                config.targets = targets.into();
-            }
-            Method::Ia3(config)
-        }
+        AdapterKind::Ia3 => Method::Ia3(ia3(targets, None, config)),
     }
 }
 
@@ -334,5 +332,6 @@ fn print(json: &serde_json::Value) -> Result<(), Error> {
     writeln!(std::io::stdout(), "{json:#}").map_err(Error::io(Path::new("standard output")))
 }
 
+mod bench;
 mod pretrain;
 mod quiet;

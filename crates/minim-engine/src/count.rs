@@ -8,7 +8,7 @@ use minim_models::{Config, HeadKind, published_name};
 
 use crate::Error;
 
-/// Counts what `method` would train; no weight is read and none is allocated.
+/// Counts what a method, chosen by the configuration, would train; no weight is read and none is allocated.
 ///
 /// # Errors
 /// [`Error::Model`] for a configuration that isn't supported, [`Error::Adapter`] for settings out of range or targets that match nothing.
@@ -16,15 +16,16 @@ pub fn from_config(
     config: &Path,
     head: HeadKind,
     labels: usize,
-    method: &Method,
+    method: impl FnOnce(&Config) -> Method,
     device: &Device,
 ) -> Result<Counts, Error> {
     if labels == 0 {
         return Err(Error::Input("--labels 0: expected at least 1".into()));
     }
     let config = Config::read(config)?;
-    let modules_to_save = ["classifier".to_string(), "score".to_string()];
+    let method = method(&config);
+    let modules_to_save = config.head_modules();
     let model = config.classifier(head, labels, device);
-    let model = attach(model, method, &modules_to_save, 0, published_name)?;
-    Ok(count(&model, method, &modules_to_save, published_name))
+    let model = attach(model, &method, &modules_to_save, 0, published_name)?;
+    Ok(count(&model, &method, &modules_to_save, published_name))
 }

@@ -3,6 +3,7 @@
 //! [`train`] takes a resolved run of an experiment to its record; [`TrainedRun`] opens what it left behind; [`Evaluation`] scores a split.
 //! Training goes through burn-train with a strategy of its own ([`strategy`]); `docs/DESIGN.md` says why.
 
+pub mod bench;
 mod clip;
 pub mod count;
 pub mod device;
@@ -10,6 +11,8 @@ mod error;
 mod evaluate;
 mod examples;
 pub mod export;
+pub mod flops;
+mod halve;
 mod learnable;
 mod loader;
 pub mod logits;
@@ -26,8 +29,9 @@ pub use clip::{clip, global_norm};
 pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};
 pub use examples::Encoded;
+pub use halve::halve_frozen;
 pub use learnable::Learnable;
-pub use method::adapter_method;
+pub use method::{adapter_method, chosen, ia3, targets_note};
 pub use optimizer::{WarmUp, optimizer};
 pub use run_folder::TrainedRun;
 pub use train::{Options, train};

@@ -34,10 +34,20 @@ impl ModuleVisitor for Undecayed {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let name = published_name(&self.path.join("."));
-        if name.ends_with(".bias") || name.contains("LayerNorm.") {
+        if is_undecayed(&name) {
             self.ids.push(param.id);
         }
     }
+}
+
+/// The Trainer's rule (transformers' `get_decay_parameter_names`): biases and normalisations, by name whatever the family.
+fn is_undecayed(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_norm = |part: &str| part == "norm" || part.ends_with("_norm");
+    name.contains("bias")
+        || name.contains("layernorm")
+        || name.contains("rmsnorm")
+        || name.split('.').any(is_norm)
 }
 
 /// Linear warm-up from 0 to the peak, then a straight fall to 0 or a constant rate (transformers' `get_linear_schedule_with_warmup`).
@@ -92,6 +102,24 @@ impl LrScheduler for WarmUp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn biases_and_normalisations_of_every_family_do_not_decay() {
+        for name in [
+            "bert.encoder.layer.0.output.dense.bias",
+            "bert.embeddings.LayerNorm.weight",
+            "distilbert.transformer.layer.0.sa_layer_norm.weight",
+            "model.layers.0.post_attention_layernorm.weight",
+            "model.norm.weight",
+            "model.layers.1.attn_norm.weight",
+            "head.norm.weight",
+        ] {
+            assert!(is_undecayed(name), "{name}");
+        }
+        for name in ["model.layers.0.attn.Wqkv.weight", "classifier.weight", "bert.embeddings.word_embeddings.weight"] {
+            assert!(!is_undecayed(name), "{name}");
+        }
+    }
 
     #[test]
     fn the_rate_rises_from_zero_and_falls_to_zero() {

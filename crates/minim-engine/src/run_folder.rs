@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use minim_adapters::peft::{self, AdapterConfig, Precision};
+use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::{Method, attach};
 use minim_datasets::LabelSet;
-use minim_experiment::{Experiment, Init, Purpose, Run, stream};
+use minim_experiment::{Experiment, Init, Precision, Purpose, Run, stream};
 use minim_models::{Checkpoint, Classifier, HeadKind, Loaded, published_name};
 use minim_tasks::{Task, Tokenizer};
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,8 @@ const RUN: &str = "run.toml";
 const TRAINED: &str = "trained";
 
 /// Files of a base model that a copy needs to tokenize as it does.
-const TOKENIZER_FILES: [&str; 4] = ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"];
+const TOKENIZER_FILES: [&str; 6] =
+    ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json"];
 
 /// The base model of a run with its head, on a device: loaded, or fresh where the run says so.
 pub(crate) fn base(
@@ -57,12 +58,20 @@ pub(crate) fn base(
     device: &Device,
 ) -> Result<(Checkpoint, Loaded<Classifier>), Error> {
     let checkpoint = Checkpoint::open(&run.model.path)?;
+    let checkpoint = if is_base_bf16(run) { checkpoint.bf16() } else { checkpoint };
     let seed = stream(run.seed, Purpose::Init);
     let loaded = match run.model.init {
         Init::Pretrained => checkpoint.classifier(head, labels, seed, device)?,
         Init::Random => checkpoint.fresh_classifier(head, labels, seed, device),
     };
     Ok((checkpoint, loaded))
+}
+
+/// Whether the base's matrices are held in bf16: where the run says so, else where it computes so. What is trained is held in fp32.
+pub(crate) fn is_base_bf16(run: &Run) -> bool {
+    let training = &run.training;
+    let precision = training.base_precision.unwrap_or(training.precision);
+    precision == Precision::Bf16 && run.method.method != minim_experiment::Method::Full
 }
 
 /// Refuses inputs longer than the position embeddings.
@@ -119,8 +128,9 @@ pub(crate) fn write_model(
     labels: &LabelSet,
     folder: &Path,
 ) -> Result<(), Error> {
-    let config = checkpoint.config().to_json(model.head().architecture(), Some(labels.names()));
-    minim_models::save(model, &config, Precision::F32, folder)?;
+    let config = checkpoint.config();
+    let config = config.to_json(config.architecture(model.head()), Some(labels.names()));
+    minim_models::save(model, &config, peft::Precision::F32, folder)?;
     for name in TOKENIZER_FILES {
         let from = checkpoint.folder().join(name);
         if from.is_file() {
@@ -162,20 +172,20 @@ impl TrainedRun {
             serde_json::from_str(&text).map_err(|e| Error::Input(format!("{}: no run state: {e}", path.display())))?;
         let labels = LabelSet::new(state.labels)?;
         let task = Task::new(kind(run.task.kind), labels, run.task.max_length, run.task.negative_label.as_deref())?;
-        let method = adapter_method(&run.method.method);
         let modules_to_save = state.modules_to_save;
         let trained = trained_folder(folder);
-        let (checkpoint, model) = match method {
-            Method::Full => {
+        let (checkpoint, model, method) = match run.method.method {
+            minim_experiment::Method::Full => {
                 let checkpoint = Checkpoint::open(&trained)?;
                 let loaded = checkpoint.classifier(task.head(), task.labels().len(), 0, device)?;
-                (checkpoint, loaded.model)
+                (checkpoint, loaded.model, Method::Full)
             }
             _ => {
                 let (checkpoint, loaded) = base(&run, task.head(), task.labels().len(), device)?;
+                let method = adapter_method(&run.method.method, checkpoint.config());
                 let seed = stream(run.seed, Purpose::Init);
                 let model = attach(loaded.model, &method, &modules_to_save, seed, published_name)?;
-                (checkpoint, peft::load(model, &modules_to_save, published_name, &trained)?)
+                (checkpoint, peft::load(model, &modules_to_save, published_name, &trained)?, method)
             }
         };
         let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;

@@ -2,9 +2,9 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
-use burn::tensor::{FloatDType, Tensor};
+use burn::tensor::FloatDType;
 use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
@@ -23,7 +23,7 @@ use crate::device::Opened;
 use crate::learnable::Learnable;
 use crate::loader::Loader;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
-use crate::{Encoded, Error, WarmUp, adapter_method, evaluate, examples, optimizer, run_folder};
+use crate::{Encoded, Error, WarmUp, adapter_method, evaluate, examples, halve_frozen, optimizer, run_folder, targets_note};
 
 /// How to train, beside what the run says.
 pub struct Options {
@@ -72,9 +72,14 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         )));
     }
 
-    let method = adapter_method(&run.method.method);
+    let method = adapter_method(&run.method.method, checkpoint.config());
     let modules_to_save = loaded.modules_to_save();
     let mut notes = loaded.notes.clone();
+    notes.extend(targets_note(&method, checkpoint.config()));
+    // Set by `cargo xtask` when it starts several runs at a time.
+    if let Some(runs) = std::env::var("MINIM_CONCURRENT_RUNS").ok().filter(|runs| runs != "1") {
+        notes.push(format!("{runs} runs at a time on this machine: seconds are longer than alone"));
+    }
     let model = attach(loaded.model, &method, &modules_to_save, stream(run.seed, Purpose::Init), published_name)?;
     let counts = count(&model, &method, &modules_to_save, published_name);
     let mut model = model;
@@ -83,12 +88,12 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
             return Err(Error::Input(format!("precision bf16 is not supported on {}; use fp32", options.device.name)));
         }
         model.set_precision(FloatDType::BF16);
-        if counts.trainable < counts.total {
-            model = model.map(&mut HalveFrozen { modules_to_save: &modules_to_save, path: Vec::new() });
-            notes.push("bf16: activations and frozen weights in bf16, trained parameters in fp32".into());
-        } else {
-            notes.push("bf16: activations in bf16, parameters in fp32".into());
-        }
+        notes.push("bf16: activations in bf16, trained parameters in fp32".into());
+    }
+    if run_folder::is_base_bf16(run) {
+        // Loaded weights are in bf16 already; fresh ones are not.
+        model = halve_frozen(model, &modules_to_save);
+        notes.push("frozen weight matrices are held in bf16".into());
     }
     for note in &notes {
         tracing::info!("{note}");
@@ -246,28 +251,4 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         notes,
         ..blank
     })
-}
-
-/// Casts frozen parameters to bf16.
-struct HalveFrozen<'a> {
-    modules_to_save: &'a [String],
-    path: Vec<String>,
-}
-
-impl ModuleMapper for HalveFrozen<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let path = self.path.join(".");
-        let trained =
-            path.contains(".adapter.") || minim_adapters::is_saved_whole(&published_name(&path), self.modules_to_save);
-        // The statistics of a normalisation are computed in its own precision.
-        if trained || path.contains("layer_norm.") { param } else { param.map(|tensor| tensor.cast(FloatDType::BF16)) }
-    }
 }

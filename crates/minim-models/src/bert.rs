@@ -3,18 +3,21 @@
 //! Upstream: `transformers/models/bert/modeling_bert.py` (`BertModel`, eager attention). Loads bert-base-uncased, BioBERT,
 //! Bio_ClinicalBERT, TinyBERT, tiny-biobert, bert-tiny, MiniLM and everything else with `"model_type": "bert"`.
 //!
-//! Deviations: the query is scaled before the product with the keys rather than the scores after it (the same to rounding, and cheaper);
-//! `position_embedding_type` other than `absolute` and decoder options are refused. Parity tests: `tests/it/{logits,gradients,checkpoints}.rs`.
+//! Deviations: `position_embedding_type` other than `absolute` and decoder options are refused. Parity tests: `tests/it/{logits,gradients,checkpoints}.rs`.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::activation::{gelu, gelu_approximate, relu, softmax, tanh};
-use burn::tensor::module::{embedding, layer_norm};
+use burn::tensor::activation::tanh;
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::{Linear, lazy};
+use minim_adapters::Linear;
 use serde::{Deserialize, Serialize};
 
-use crate::{Backbone, TokenBatch};
+use crate::attention::{attend, hide_padding, split_heads};
+use crate::embedding::Embedding;
+use crate::family::{Family, Shape};
+use crate::head::{Head, PlainHead};
+use crate::layer_norm::LayerNorm;
+use crate::{Activation, Backbone, HeadKind, Model, TokenBatch, options};
 
 /// Shape and rates of a BERT, by the names of its `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,93 +77,112 @@ fn two() -> usize {
     2
 }
 
-/// The feed-forward block's non-linearity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// The exact one, by the error function.
-    #[default]
-    Gelu,
-    /// The tanh approximation.
-    GeluNew,
-    /// max(0, x)
-    Relu,
-}
-
 impl BertConfig {
     /// Reads the keys that matter and refuses options that would change the model.
     pub(crate) fn from_json(json: serde_json::Value) -> Result<Self, String> {
-        let neutral = [
-            ("position_embedding_type", serde_json::json!("absolute")),
-            ("is_decoder", serde_json::json!(false)),
-            ("add_cross_attention", serde_json::json!(false)),
-        ];
-        for (key, neutral) in neutral {
-            if let Some(value) = json.get(key).filter(|value| !value.is_null() && **value != neutral) {
-                return Err(format!("{key} {value} is not supported; expected {neutral}"));
-            }
-        }
-        let config: Self = serde_json::from_value(json).map_err(|e| format!("no BERT configuration: {e}"))?;
-        let sizes = [config.vocab_size, config.hidden_size, config.num_attention_heads, config.intermediate_size];
-        if sizes.contains(&0) || config.max_position_embeddings == 0 || config.type_vocab_size == 0 {
-            return Err("a size of 0; expected positive sizes".into());
-        }
-        if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
-            return Err(format!(
-                "hidden_size {} is no multiple of num_attention_heads {}",
-                config.hidden_size, config.num_attention_heads
-            ));
-        }
-        for (key, rate) in [
+        options::neutral(
+            &json,
+            &[
+                ("position_embedding_type", serde_json::json!("absolute")),
+                ("is_decoder", serde_json::json!(false)),
+                ("add_cross_attention", serde_json::json!(false)),
+            ],
+        )?;
+        options::known::<Activation>(&json, "hidden_act")?;
+        let config: Self = serde_json::from_value(json).map_err(|e| e.to_string())?;
+        options::positive(&[
+            ("vocab_size", config.vocab_size),
+            ("hidden_size", config.hidden_size),
+            ("num_attention_heads", config.num_attention_heads),
+            ("intermediate_size", config.intermediate_size),
+            ("max_position_embeddings", config.max_position_embeddings),
+            ("type_vocab_size", config.type_vocab_size),
+        ])?;
+        let heads = ("num_attention_heads", config.num_attention_heads);
+        options::divisible(("hidden_size", config.hidden_size), heads)?;
+        options::rates(&[
             ("hidden_dropout_prob", Some(config.hidden_dropout_prob)),
             ("attention_probs_dropout_prob", Some(config.attention_probs_dropout_prob)),
             ("classifier_dropout", config.classifier_dropout),
-        ] {
-            if rate.is_some_and(|rate| !(0.0..1.0).contains(&rate)) {
-                return Err(format!("{key} {} is no probability in [0, 1)", rate.unwrap_or_default()));
-            }
-        }
+        ])?;
         Ok(config)
+    }
+
+    /// The rate before the head.
+    pub(crate) fn head_dropout(&self) -> f64 {
+        self.classifier_dropout.unwrap_or(self.hidden_dropout_prob)
     }
 
     /// A model of zeros that allocates nothing until it is used or loaded.
     pub fn init(&self, pooler: bool, device: &Device) -> Bert {
-        let hidden = self.hidden_size;
-        let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
-        let norm = || LayerNorm::new(hidden, self.layer_norm_eps, device);
-        let dropout = |rate| DropoutConfig::new(rate).init();
-        let residual = |inputs| ResidualOutput {
-            dense: linear(inputs, hidden),
-            layer_norm: norm(),
-            dropout: dropout(self.hidden_dropout_prob),
-        };
-        let layer = || Layer {
-            attention: Attention {
-                self_attention: SelfAttention {
-                    query: linear(hidden, hidden),
-                    key: linear(hidden, hidden),
-                    value: linear(hidden, hidden),
-                    dropout: dropout(self.attention_probs_dropout_prob),
-                    heads: self.num_attention_heads,
-                },
-                output: residual(hidden),
-            },
-            intermediate: Intermediate { dense: linear(hidden, self.intermediate_size), gelu: self.hidden_act },
-            output: residual(self.intermediate_size),
-        };
         Bert {
-            embeddings: Embeddings {
-                word_embeddings: Embedding::new(self.vocab_size, hidden, device),
-                position_embeddings: Embedding::new(self.max_position_embeddings, hidden, device),
-                token_type_embeddings: Embedding::new(self.type_vocab_size, hidden, device),
-                layer_norm: norm(),
-                dropout: dropout(self.hidden_dropout_prob),
-            },
-            encoder: Encoder { layer: (0..self.num_hidden_layers).map(|_| layer()).collect() },
-            pooler: pooler.then(|| Pooler { dense: linear(hidden, hidden) }),
+            embeddings: Embeddings::new(self, device),
+            encoder: Encoder::new(self, device),
+            pooler: pooler.then(|| Pooler { dense: Linear::new(self.hidden_size, self.hidden_size, true, device) }),
             precision: FloatDType::F32,
         }
     }
+}
+
+impl Shape for BertConfig {
+    fn family(&self) -> &'static Family {
+        &FAMILY
+    }
+
+    fn backbone(&self, head: HeadKind, device: &Device) -> Model {
+        // transformers gives token classifiers no pooler.
+        Model::Bert(self.init(head == HeadKind::Sequence, device))
+    }
+
+    fn head(&self, _: HeadKind, labels: usize, device: &Device) -> Head {
+        Head::Plain(PlainHead::new(self.hidden_size, labels, self.head_dropout(), device))
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    fn max_positions(&self) -> usize {
+        self.max_position_embeddings
+    }
+
+    fn initializer_range(&self) -> f64 {
+        self.initializer_range
+    }
+
+    fn attention_macs(&self, seq: usize) -> u64 {
+        2 * (self.num_hidden_layers * seq * seq * self.hidden_size) as u64
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+pub(crate) static FAMILY: Family = Family {
+    model_type: "bert",
+    prefix: "bert.",
+    bare: &["embeddings.", "encoder.", "pooler."],
+    sequence_class: "BertForSequenceClassification",
+    token_class: "BertForTokenClassification",
+    head_modules: &[],
+    unneeded: &[("cls.", "pre-training head"), ("bert.pooler.", "pooler")],
+    buffers: &["embeddings.position_ids"],
+    rename,
+    lora_targets: &["query", "value"],
+    ia3_targets: &["key", "value", "output.dense"],
+    ia3_feedforward: &["output.dense"],
+    peft_defaults: true,
+};
+
+/// Rust's names for what is a keyword or in another case there.
+pub(crate) fn rename(path: &str) -> String {
+    let component = |part| match part {
+        "self_attention" => "self",
+        "layer_norm" => "LayerNorm",
+        other => other,
+    };
+    path.split('.').map(component).collect::<Vec<_>>().join(".")
 }
 
 /// The encoder and, for sequence tasks, its pooler.
@@ -175,13 +197,10 @@ pub struct Bert {
 
 impl Backbone for Bert {
     fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
-        let mut hidden = self.embeddings.forward(batch, self.precision);
-        // true where attention must not look; the same row of keys for every head and query
-        let hide = batch.padded.then(|| batch.mask.clone().bool_not());
-        for layer in &self.encoder.layer {
-            hidden = layer.forward(hidden, hide.as_ref());
-        }
-        hidden
+        let [_, seq] = batch.dims();
+        let positions = Tensor::<1, Int>::arange(0..seq as i64, &batch.ids.device()).unsqueeze::<2>();
+        let hidden = self.embeddings.forward(batch, positions, self.precision);
+        self.encoder.forward(hidden, hide_padding(batch).as_ref())
     }
 
     /// The first token through the pooler; the first token itself where there is none.
@@ -192,22 +211,22 @@ impl Backbone for Bert {
             None => first,
         }
     }
+
+    fn set_precision(&mut self, precision: FloatDType) {
+        self.precision = precision;
+    }
 }
 
 impl Bert {
-    /// The precision of activations; parameters keep theirs and are cast where they differ.
-    pub fn set_precision(&mut self, precision: FloatDType) {
-        self.precision = precision;
-    }
-
     /// The token embedding matrix, `[vocab, hidden]`, that a masked-language-modelling head shares.
     pub(crate) fn token_embeddings(&self) -> Tensor<2> {
         self.embeddings.word_embeddings.weight.val()
     }
 }
 
+/// Tokens, positions and segments, summed and normalised.
 #[derive(Module, Debug)]
-struct Embeddings {
+pub(crate) struct Embeddings {
     word_embeddings: Embedding,
     position_embeddings: Embedding,
     token_type_embeddings: Embedding,
@@ -216,62 +235,67 @@ struct Embeddings {
 }
 
 impl Embeddings {
-    fn forward(&self, batch: &TokenBatch, precision: FloatDType) -> Tensor<3> {
-        let [_, seq] = batch.dims();
-        let device = batch.ids.device();
-        let positions = Tensor::<1, Int>::arange(0..seq as i64, &device).unsqueeze::<2>();
-        let words = self.word_embeddings.forward(batch.ids.clone());
-        let types = self.token_type_embeddings.forward(batch.types.clone());
-        let positions = self.position_embeddings.forward(positions); // [1, seq, hidden]
-        let sum = words + types + positions;
-        let sum = if FloatDType::from(sum.dtype()) == precision { sum } else { sum.cast(precision) };
-        self.dropout.forward(self.layer_norm.forward(sum))
-    }
-}
-
-/// A table of vectors by id.
-#[derive(Module, Debug)]
-pub(crate) struct Embedding {
-    /// `[rows, width]`
-    pub(crate) weight: Param<Tensor<2>>,
-}
-
-impl Embedding {
-    fn new(rows: usize, width: usize, device: &Device) -> Self {
-        Self { weight: zeros([rows, width], device) }
-    }
-
-    fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        embedding(self.weight.val(), ids)
-    }
-}
-
-/// Layer normalisation over the last axis, with burn's names for PyTorch's weight and bias.
-#[derive(Module, Debug)]
-pub(crate) struct LayerNorm {
-    gamma: Param<Tensor<1>>,
-    beta: Param<Tensor<1>>,
-    epsilon: f64,
-}
-
-impl LayerNorm {
-    pub(crate) fn new(width: usize, epsilon: f64, device: &Device) -> Self {
-        Self { gamma: zeros([width], device), beta: zeros([width], device), epsilon }
-    }
-
-    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let (dtype, gamma, beta) = (x.dtype(), self.gamma.val(), self.beta.val());
-        if dtype == gamma.dtype() {
-            return layer_norm(x, gamma, Some(beta), self.epsilon);
+    pub(crate) fn new(config: &BertConfig, device: &Device) -> Self {
+        let table = |rows| Embedding::new(rows, config.hidden_size, device);
+        Self {
+            word_embeddings: table(config.vocab_size),
+            position_embeddings: table(config.max_position_embeddings),
+            token_type_embeddings: table(config.type_vocab_size),
+            layer_norm: LayerNorm::new(config.hidden_size, config.layer_norm_eps, device),
+            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
         }
-        // The statistics of a row need more bits than its values.
-        layer_norm(x.cast(gamma.dtype()), gamma, Some(beta), self.epsilon).cast(dtype)
+    }
+
+    /// # Shapes
+    /// - `positions`: `[batch or 1, seq]`
+    pub(crate) fn forward(&self, batch: &TokenBatch, positions: Tensor<2, Int>, precision: FloatDType) -> Tensor<3> {
+        let words = self.word_embeddings.forward(batch.ids.clone()).cast(precision);
+        let types = self.token_type_embeddings.forward(batch.types.clone()).cast(precision);
+        let positions = self.position_embeddings.forward(positions).cast(precision);
+        self.dropout.forward(self.layer_norm.forward(words + types + positions))
     }
 }
 
+/// The layers.
 #[derive(Module, Debug)]
-struct Encoder {
+pub(crate) struct Encoder {
     layer: Vec<Layer>,
+}
+
+impl Encoder {
+    pub(crate) fn new(config: &BertConfig, device: &Device) -> Self {
+        let hidden = config.hidden_size;
+        let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
+        let dropout = |rate| DropoutConfig::new(rate).init();
+        let residual = |inputs| ResidualOutput {
+            dense: linear(inputs, hidden),
+            layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, device),
+            dropout: dropout(config.hidden_dropout_prob),
+        };
+        let layer = |_| Layer {
+            attention: Attention {
+                self_attention: SelfAttention {
+                    query: linear(hidden, hidden),
+                    key: linear(hidden, hidden),
+                    value: linear(hidden, hidden),
+                    dropout: dropout(config.attention_probs_dropout_prob),
+                    heads: config.num_attention_heads,
+                },
+                output: residual(hidden),
+            },
+            intermediate: Intermediate {
+                dense: linear(hidden, config.intermediate_size),
+                activation: config.hidden_act,
+            },
+            output: residual(config.intermediate_size),
+        };
+        Self { layer: (0..config.num_hidden_layers).map(layer).collect() }
+    }
+
+    /// `hide` is [`hide_padding`]'s.
+    pub(crate) fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+        self.layer.iter().fold(hidden, |hidden, layer| layer.forward(hidden, hide))
+    }
 }
 
 #[derive(Module, Debug)]
@@ -282,7 +306,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<2, Bool>>) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
         let context = self.attention.self_attention.forward(hidden.clone(), hide);
         let hidden = self.attention.output.forward(context, hidden);
         let inner = self.intermediate.forward(hidden.clone());
@@ -306,21 +330,11 @@ struct SelfAttention {
 }
 
 impl SelfAttention {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<2, Bool>>) -> Tensor<3> {
-        let [batch, seq, width] = hidden.dims();
-        let size = width / self.heads;
-        let split = |x: Tensor<3>| x.reshape([batch, seq, self.heads, size]).swap_dims(1, 2); // [batch, heads, seq, size]
-        let query = split(self.query.forward(hidden.clone()) * (size as f64).powf(-0.5));
-        let key = split(self.key.forward(hidden.clone()));
-        let value = split(self.value.forward(hidden));
-        let mut scores = query.matmul(key.swap_dims(2, 3)); // [batch, heads, seq, seq]
-        if let Some(hide) = hide {
-            let hide = hide.clone().reshape([batch, 1, 1, seq]).expand([batch, self.heads, seq, seq]);
-            // Far below any score, yet finite in bf16 too: softmax makes it exactly 0.
-            scores = scores.mask_fill(hide, -1e30);
-        }
-        let weights = self.dropout.forward(softmax(scores, 3));
-        weights.matmul(value).swap_dims(1, 2).reshape([batch, seq, width])
+    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+        let query = split_heads(self.query.forward(hidden.clone()), self.heads);
+        let key = split_heads(self.key.forward(hidden.clone()), self.heads);
+        let value = split_heads(self.value.forward(hidden), self.heads);
+        attend(query, key, value, hide, &self.dropout)
     }
 }
 
@@ -328,22 +342,12 @@ impl SelfAttention {
 struct Intermediate {
     dense: Linear,
     #[module(skip)]
-    gelu: Activation,
+    activation: Activation,
 }
 
 impl Intermediate {
     fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.gelu.apply(self.dense.forward(hidden))
-    }
-}
-
-impl Activation {
-    pub(crate) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Activation::Gelu => gelu(x),
-            Activation::GeluNew => gelu_approximate(x),
-            Activation::Relu => relu(x),
-        }
+        self.activation.apply(self.dense.forward(hidden))
     }
 }
 
@@ -364,9 +368,4 @@ impl ResidualOutput {
 #[derive(Module, Debug)]
 struct Pooler {
     dense: Linear,
-}
-
-/// A parameter of zeros that allocates nothing until it is used.
-pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
-    lazy(shape, device, move || vec![0.0; shape.iter().product()])
 }

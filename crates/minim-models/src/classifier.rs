@@ -1,9 +1,7 @@
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::{Device, FloatDType, Tensor};
-use minim_adapters::Linear;
+use burn::tensor::{FloatDType, Tensor};
 
-use crate::{Backbone, Model, TokenBatch};
+use crate::{Backbone, Head, Model, TokenBatch};
 
 /// What a head classifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,46 +20,25 @@ impl HeadKind {
             HeadKind::Token => "TOKEN_CLS",
         }
     }
-
-    /// The class that transformers loads such a model with.
-    pub fn architecture(self) -> &'static str {
-        match self {
-            HeadKind::Sequence => "BertForSequenceClassification",
-            HeadKind::Token => "BertForTokenClassification",
-        }
-    }
 }
 
-/// A backbone with a classification head: transformers' `BertForSequenceClassification` and `BertForTokenClassification`.
+/// A backbone with a classification head: transformers' `…ForSequenceClassification` and `…ForTokenClassification`.
 #[derive(Module, Debug)]
 pub struct Classifier {
     backbone: Model,
-    dropout: Dropout,
-    classifier: Linear,
+    head: Head,
     #[module(skip)]
-    head: HeadKind,
+    kind: HeadKind,
 }
 
 impl Classifier {
-    pub(crate) fn new(
-        backbone: Model,
-        head: HeadKind,
-        hidden: usize,
-        labels: usize,
-        dropout: f64,
-        device: &Device,
-    ) -> Self {
-        Self {
-            backbone,
-            dropout: DropoutConfig::new(dropout).init(),
-            classifier: Linear::new(hidden, labels, true, device),
-            head,
-        }
+    pub(crate) fn new(backbone: Model, head: Head, kind: HeadKind) -> Self {
+        Self { backbone, head, kind }
     }
 
     /// What the head classifies.
     pub fn head(&self) -> HeadKind {
-        self.head
+        self.kind
     }
 
     /// Logits of a [`HeadKind::Sequence`] head.
@@ -71,7 +48,7 @@ impl Classifier {
     pub fn sequence_logits(&self, batch: &TokenBatch) -> Tensor<2> {
         let hidden = self.backbone.forward(batch);
         let summary = self.backbone.summary(hidden, batch);
-        exact(self.classifier.forward(self.dropout.forward(summary)))
+        exact(self.head.forward(summary))
     }
 
     /// Logits of a [`HeadKind::Token`] head.
@@ -79,7 +56,7 @@ impl Classifier {
     /// # Shapes
     /// - output: `[batch, seq, labels]`
     pub fn token_logits(&self, batch: &TokenBatch) -> Tensor<3> {
-        exact(self.classifier.forward(self.dropout.forward(self.backbone.forward(batch))))
+        exact(self.head.forward(self.backbone.forward(batch)))
     }
 
     /// The precision of activations; parameters keep theirs, and logits are fp32 always.

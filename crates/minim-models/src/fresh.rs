@@ -34,11 +34,16 @@ impl<C: Fn(&str) -> bool> ModuleMapper for Fresh<C> {
         let shape = param.lazy_shape();
         let n = shape.num_elements();
         let values = match name.as_str() {
-            name if name.ends_with("LayerNorm.weight") => vec![1.0; n],
+            name if is_normalisation(name) => vec![1.0; n],
             name if name.ends_with(".bias") => vec![0.0; n],
             name => Draw::new(self.seed, name).normal(n, self.std),
         };
         let (id, device) = (param.id, param.lazy_device());
         param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
     }
+}
+
+/// Whether this is the weight of a normalisation: `LayerNorm.weight`, `sa_layer_norm.weight`, `input_layernorm.weight`, `attn_norm.weight`.
+fn is_normalisation(name: &str) -> bool {
+    name.strip_suffix(".weight").is_some_and(|module| module.to_ascii_lowercase().ends_with("norm"))
 }

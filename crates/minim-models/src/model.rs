@@ -3,6 +3,11 @@ use burn::tensor::{FloatDType, Tensor};
 
 use crate::TokenBatch;
 use crate::bert::Bert;
+use crate::distil_bert::DistilBert;
+use crate::llama::Llama;
+use crate::mobile_bert::MobileBert;
+use crate::modern_bert::ModernBert;
+use crate::roberta::Roberta;
 
 /// A language model without a head.
 pub trait Backbone {
@@ -18,6 +23,9 @@ pub trait Backbone {
     /// - `hidden`: `[batch, seq, hidden]`
     /// - output: `[batch, hidden]`
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2>;
+
+    /// The precision of activations; parameters keep theirs and are cast where they differ.
+    fn set_precision(&mut self, precision: FloatDType);
 }
 
 /// Every family; the one place that knows them all.
@@ -25,27 +33,42 @@ pub trait Backbone {
 pub enum Model {
     /// BERT and what is shaped like it.
     Bert(Bert),
+    /// RoBERTa.
+    Roberta(Roberta),
+    /// DistilBERT.
+    DistilBert(DistilBert),
+    /// MobileBERT.
+    MobileBert(MobileBert),
+    /// Llama, and what has its shape: TinyLlama, SmolLM2.
+    Llama(Llama),
+    /// ModernBERT.
+    ModernBert(ModernBert),
+}
+
+/// The same expression for whichever family it is.
+macro_rules! each {
+    ($model:expr, $family:ident => $body:expr) => {
+        match $model {
+            Model::Bert($family) => $body,
+            Model::Roberta($family) => $body,
+            Model::DistilBert($family) => $body,
+            Model::MobileBert($family) => $body,
+            Model::Llama($family) => $body,
+            Model::ModernBert($family) => $body,
+        }
+    };
 }
 
 impl Backbone for Model {
     fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
-        match self {
-            Model::Bert(bert) => bert.forward(batch),
-        }
+        each!(self, family => family.forward(batch))
     }
 
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {
-        match self {
-            Model::Bert(bert) => bert.summary(hidden, batch),
-        }
+        each!(self, family => family.summary(hidden, batch))
     }
-}
 
-impl Model {
-    /// The precision of activations; parameters keep theirs and are cast where they differ.
-    pub fn set_precision(&mut self, precision: FloatDType) {
-        match self {
-            Model::Bert(bert) => bert.set_precision(precision),
-        }
+    fn set_precision(&mut self, precision: FloatDType) {
+        each!(self, family => family.set_precision(precision));
     }
 }

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use minim_adapters::peft::Precision;
 use minim_engine::Error;
 use minim_engine::pretrain::{Length, Options, Progress, Start, pretrain};
+use minim_models::Activation;
 
 use super::DeviceArgument;
 
@@ -34,6 +35,12 @@ pub(super) struct PretrainArguments {
     /// From scratch: width of the feed-forward block; 4 x hidden if not given
     #[arg(long)]
     intermediate: Option<usize>,
+    /// From scratch: non-linearity of the feed-forward block; relu is the fastest
+    #[arg(long, default_value = "gelu")]
+    activation: Nonlinearity,
+    /// From scratch: the dropout rate that config.json gives, for fine-tuning
+    #[arg(long, default_value_t = 0.1)]
+    dropout_rate: f64,
     /// From scratch: most pieces in the vocabulary
     #[arg(long, default_value_t = 8000)]
     vocab_size: usize,
@@ -89,6 +96,17 @@ enum Weights {
     Fp32,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Nonlinearity {
+    /// By the error function
+    Gelu,
+    /// By the hyperbolic tangent
+    GeluNew,
+    /// max(0, x)
+    Relu,
+}
+
 impl PretrainArguments {
     pub(super) fn run(self) -> Result<(), Error> {
         let from = match (self.from, self.resume) {
@@ -99,6 +117,12 @@ impl PretrainArguments {
                 hidden: self.hidden,
                 heads: self.heads,
                 intermediate: self.intermediate.unwrap_or(4 * self.hidden),
+                activation: match self.activation {
+                    Nonlinearity::Gelu => Activation::Gelu,
+                    Nonlinearity::GeluNew => Activation::GeluNew,
+                    Nonlinearity::Relu => Activation::Relu,
+                },
+                dropout: self.dropout_rate,
                 vocab_size: self.vocab_size,
             },
         };

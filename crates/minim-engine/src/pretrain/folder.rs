@@ -201,7 +201,7 @@ impl Folder {
         match &options.from {
             Start::Checkpoint(path) => Ok(Checkpoint::open(path)?.config().clone()),
             Start::Resume => Ok(Checkpoint::open(&self.last_checkpoint()?)?.config().clone()),
-            Start::Scratch { layers, hidden, heads, intermediate, .. } => {
+            Start::Scratch { layers, hidden, heads, intermediate, activation, dropout, .. } => {
                 // The other keys are BERT's defaults; a position that is never trained is not there.
                 let json = serde_json::json!({
                     "model_type": "bert",
@@ -210,6 +210,9 @@ impl Folder {
                     "num_hidden_layers": layers,
                     "num_attention_heads": heads,
                     "intermediate_size": intermediate,
+                    "hidden_act": activation,
+                    "hidden_dropout_prob": dropout,
+                    "attention_probs_dropout_prob": dropout,
                     "max_position_embeddings": options.max_length,
                 });
                 self.write_json("config.json", &json)?;
@@ -226,8 +229,11 @@ pub(super) fn start(options: &Options, config: &Config, seed: u64, device: &Devi
     match &options.from {
         Start::Checkpoint(path) => Ok(Checkpoint::open(path)?.masked_lm(seed, device)?),
         _ => {
-            let model = initialise(config.masked_lm(device), config.initializer_range(), seed, |_| true);
-            Ok(Loaded { model, fresh: Vec::new(), notes: Vec::new() })
+            let blank = config.masked_lm(device).ok_or_else(|| {
+                Error::Input(format!("model_type {} has no pre-training here; expected bert", config.model_type()))
+            })?;
+            let model = initialise(blank, config.initializer_range(), seed, |_| true);
+            Ok(Loaded { model, fresh: Vec::new(), notes: Vec::new(), head_modules: Vec::new() })
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use minim_adapters::peft::Precision;
+use minim_models::Activation;
 use minim_tasks::Tokenizer;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +50,7 @@ pub struct Options {
 }
 
 /// What the model starts as.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Start {
     /// A fresh BERT with a vocabulary made from the texts.
     Scratch {
@@ -61,6 +62,10 @@ pub enum Start {
         heads: usize,
         /// Width inside the feed-forward block.
         intermediate: usize,
+        /// Non-linearity of the feed-forward block.
+        activation: Activation,
+        /// The dropout rate that `config.json` gives.
+        dropout: f64,
         /// Most pieces in the vocabulary.
         vocab_size: usize,
     },

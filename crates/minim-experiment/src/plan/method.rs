@@ -31,15 +31,16 @@ pub enum Method {
         alpha: f64,
         /// Dropout on the update's input, in `[0, 1)`.
         dropout: f64,
-        /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it.
+        /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it. Empty for the model family's default.
         targets: Vec<String>,
     },
     /// Learned rescaling of activations (Liu et al. 2022, arXiv 2205.05638).
     Ia3 {
-        /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it.
+        /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it. Empty for the model family's default.
         targets: Vec<String>,
-        /// Those of the targets whose input, not output, is rescaled.
-        feedforward: Vec<String>,
+        /// Those of the targets whose input, not output, is rescaled; `None` for those that the model family's default names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        feedforward: Option<Vec<String>>,
     },
     /// Every weight.
     Full,
@@ -122,29 +123,26 @@ fn read_lora(table: &Table) -> Result<Method, Error> {
             None => 0.1,
             Some(value) => value.number("a number in [0, 1)", |dropout| (0.0..1.0).contains(&dropout))?,
         },
-        targets: read_targets(table, &["query", "value"])?,
+        targets: read_targets(table)?,
     })
 }
 
-/// The defaults are peft's for BERT.
 fn read_ia3(table: &Table) -> Result<Method, Error> {
-    let targets = read_targets(table, &["key", "value", "output.dense"])?;
+    let targets = read_targets(table)?;
     let feedforward = match table.get("feedforward") {
-        None => targets.iter().filter(|target| *target == "output.dense").cloned().collect(),
+        None => None,
         Some(value) => {
             let feedforward = value.strings()?;
             if let Some(stray) = feedforward.iter().find(|name| !targets.contains(name)) {
                 return Err(value.invalid(format_args!("\"{stray}\" is not among the targets")));
             }
-            feedforward
+            Some(feedforward)
         }
     };
     Ok(Method::Ia3 { targets, feedforward })
 }
 
-fn read_targets(table: &Table, default: &[&str]) -> Result<Vec<String>, Error> {
-    match table.get("targets") {
-        None => Ok(default.iter().map(|target| (*target).to_owned()).collect()),
-        Some(value) => value.strings(),
-    }
+/// Which layers a model family's adapters take by default is the model's affair.
+fn read_targets(table: &Table) -> Result<Vec<String>, Error> {
+    table.get("targets").map_or(Ok(Vec::new()), |value| value.strings())
 }

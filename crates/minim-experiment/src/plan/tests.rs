@@ -106,7 +106,7 @@ fn the_most_specific_setting_wins() {
     assert_eq!(lora.method.learning_rate, None);
     assert_eq!(
         lora.method.method,
-        Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: vec!["query".into(), "value".into()] }
+        Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: Vec::new() }
     );
     assert_eq!(full.training.learning_rate, 5e-4);
     assert_eq!(full.training.epochs, 5);
@@ -132,15 +132,12 @@ fn paths_start_at_the_files_folder() {
 }
 
 #[test]
-fn ia3_defaults_are_those_of_peft() {
+fn which_layers_ia3_takes_by_default_is_left_to_the_model() {
     let text = GRID.replace("kind = \"lora\"\nrank = 4", "kind = \"ia3\"");
     let run = parse(&text).expect("a grid").runs().remove(0);
     assert_eq!(
         run.method.method,
-        Method::Ia3 {
-            targets: vec!["key".into(), "value".into(), "output.dense".into()],
-            feedforward: vec!["output.dense".into()],
-        }
+        Method::Ia3 { targets: Vec::new(), feedforward: None }
     );
 }
 

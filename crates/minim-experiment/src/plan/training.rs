@@ -35,6 +35,9 @@ pub struct TrainingSpec {
     pub evaluate_every: EvaluateEvery,
     /// Number format of the training computation.
     pub precision: Precision,
+    /// Number format in which frozen weights are held; `None` for that of the computation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_precision: Option<Precision>,
 }
 
 impl Default for TrainingSpec {
@@ -52,6 +55,7 @@ impl Default for TrainingSpec {
             early_stopping_patience: None,
             evaluate_every: EvaluateEvery::Epoch,
             precision: Precision::Fp32,
+            base_precision: None,
         }
     }
 }
@@ -128,11 +132,12 @@ pub struct TrainingPatch {
     early_stopping_patience: Option<usize>,
     evaluate_every: Option<EvaluateEvery>,
     precision: Option<Precision>,
+    base_precision: Option<Precision>,
 }
 
 impl TrainingPatch {
     /// The keys of a `[training]` table.
-    pub(super) const KEYS: [&str; 12] = [
+    pub(super) const KEYS: [&str; 13] = [
         "epochs",
         "max_steps",
         "batch_size",
@@ -145,6 +150,7 @@ impl TrainingPatch {
         "early_stopping_patience",
         "evaluate_every",
         "precision",
+        "base_precision",
     ];
 
     pub(super) fn read(table: &Table) -> Result<Self, Error> {
@@ -167,6 +173,7 @@ impl TrainingPatch {
             early_stopping_patience: count("early_stopping_patience")?,
             evaluate_every: table.get("evaluate_every").map(|value| read_evaluate_every(&value)).transpose()?,
             precision: table.get("precision").map(|value| value.choice(&PRECISIONS)).transpose()?,
+            base_precision: table.get("base_precision").map(|value| value.choice(&PRECISIONS)).transpose()?,
         })
     }
 
@@ -187,6 +194,7 @@ impl TrainingPatch {
         set(&mut training.max_grad_norm, self.max_grad_norm);
         set(&mut training.evaluate_every, self.evaluate_every);
         set(&mut training.precision, self.precision);
+        training.base_precision = self.base_precision.or(training.base_precision);
         training.max_steps = self.max_steps.or(training.max_steps);
         training.early_stopping_patience = self.early_stopping_patience.or(training.early_stopping_patience);
     }

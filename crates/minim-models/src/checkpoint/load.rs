@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 
+use super::values::Held;
 use super::weights::Weights;
+use crate::family::Family;
 use crate::{Error, published_name};
 
 /// A module that a checkpoint may lack as a whole.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Optional {
-    pub(super) module: &'static str,
-    pub(super) prefix: &'static str,
+    /// As a user knows it: `pooler`, `classifier`.
+    pub(super) module: String,
+    /// What the published names of its parameters start with.
+    pub(super) prefix: String,
 }
 
 /// What loading found.
@@ -23,17 +27,19 @@ pub(super) struct Report {
     pub(super) ignored: Vec<String>,
 }
 
-/// Loads the parameters of `model`. `prefix` is what published names of the backbone start with; checkpoints saved without it are
-/// understood too. `ignored` are (prefix, description) of tensors that this model has no use for.
+/// Loads the parameters of `model`. Checkpoints saved without the family's prefix are understood too. `ignored` are (prefix, description) of
+/// tensors that this model may have no use for. `held` tells by a parameter's published name in which precision to hold it.
 pub(super) fn fill<M: Module>(
     model: M,
     weights: &Weights,
-    prefix: &str,
+    family: &Family,
     optional: &[Optional],
     ignored: &[(&str, &str)],
+    held: &dyn Fn(&str) -> Held,
 ) -> Result<(M, Report), Error> {
-    let stored = canonical_names(weights, prefix)?;
-    let mut fill = Fill { weights, stored, path: Vec::new(), missing: Vec::new(), misshapen: Vec::new(), failed: None };
+    let stored = canonical_names(weights, family)?;
+    let mut fill =
+        Fill { weights, stored, held, path: Vec::new(), missing: Vec::new(), misshapen: Vec::new(), failed: None };
     let model = model.map(&mut fill);
     let Fill { stored, mut missing, misshapen, failed, .. } = fill;
     if let Some(error) = failed {
@@ -41,13 +47,13 @@ pub(super) fn fill<M: Module>(
     }
 
     let mut report = Report { fresh: Vec::new(), ignored: Vec::new() };
-    for &module in optional {
-        let lacking = missing.iter().filter(|name| name.starts_with(module.prefix)).count();
+    for module in optional {
+        let lacking = missing.iter().filter(|name| name.starts_with(&module.prefix)).count();
         // Part of a module is a broken file, not a fresh start.
-        let partly = weights.shapes().keys().any(|name| canonical(name, prefix).starts_with(module.prefix));
+        let partly = weights.shapes().keys().any(|name| canonical(name, family).starts_with(&module.prefix));
         if lacking > 0 && !partly {
-            missing.retain(|name| !name.starts_with(module.prefix));
-            report.fresh.push(module);
+            missing.retain(|name| !name.starts_with(&module.prefix));
+            report.fresh.push(module.clone());
         }
     }
     let mut unused = Vec::new();
@@ -67,14 +73,13 @@ pub(super) fn fill<M: Module>(
 }
 
 /// From canonical to stored names, buffers left out.
-fn canonical_names(weights: &Weights, prefix: &str) -> Result<BTreeMap<String, String>, Error> {
+fn canonical_names(weights: &Weights, family: &Family) -> Result<BTreeMap<String, String>, Error> {
     let mut stored = BTreeMap::new();
     for name in weights.shapes().keys() {
-        // A buffer of consecutive numbers that transformers saved until version 4.31.
-        if name.ends_with("embeddings.position_ids") {
+        if family.buffers.iter().any(|buffer| name.ends_with(buffer)) {
             continue;
         }
-        let canonical = canonical(name, prefix);
+        let canonical = canonical(name, family);
         if let Some(twin) = stored.insert(canonical.clone(), name.clone()) {
             return Err(Error::Format {
                 path: weights.path().into(),
@@ -86,7 +91,7 @@ fn canonical_names(weights: &Weights, prefix: &str) -> Result<BTreeMap<String, S
 }
 
 /// A stored name with the backbone's prefix and today's names for a normalisation's weight and bias.
-fn canonical(name: &str, prefix: &str) -> String {
+fn canonical(name: &str, family: &Family) -> String {
     let name = match name.strip_suffix("LayerNorm.gamma") {
         Some(rest) => format!("{rest}LayerNorm.weight"),
         None => match name.strip_suffix("LayerNorm.beta") {
@@ -94,13 +99,14 @@ fn canonical(name: &str, prefix: &str) -> String {
             None => name.to_string(),
         },
     };
-    let bare = ["embeddings.", "encoder.", "pooler."].iter().any(|part| name.starts_with(part));
-    if bare { format!("{prefix}{name}") } else { name }
+    let bare = family.bare.iter().any(|part| name.starts_with(part));
+    if bare { format!("{}{name}", family.prefix) } else { name }
 }
 
 struct Fill<'a> {
     weights: &'a Weights,
     stored: BTreeMap<String, String>,
+    held: &'a dyn Fn(&str) -> Held,
     path: Vec<(String, String)>,
     missing: Vec<String>,
     misshapen: Vec<String>,
@@ -142,8 +148,13 @@ impl ModuleMapper for Fill<'_> {
             }
         };
         let (id, device) = (param.id, param.lazy_device());
-        let values = if transposed { transpose(&values, shape[0], shape[1]) } else { values };
-        let tensor = Tensor::from_data(TensorData::new(values, shape), &device);
+        // A vector is a bias or a normalisation's: few bytes, and statistics need the bits.
+        let held = if D == 2 { (self.held)(&name) } else { Held::F32 };
+        let dtype = match held {
+            Held::F32 => DType::F32,
+            Held::Bf16 => DType::BF16,
+        };
+        let tensor = Tensor::from_data(values.into_data(shape, transposed, held), (&device, dtype));
         param.transform_for_load(tensor, id)
     }
 }
@@ -151,15 +162,4 @@ impl ModuleMapper for Fill<'_> {
 /// Whether PyTorch holds the parameter at this path transposed: the weight of a `Linear`.
 pub(super) fn is_transposed(path: &[(String, String)]) -> bool {
     path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear")
-}
-
-/// PyTorch's `[outputs, inputs]` as `[inputs, outputs]`, both row-major.
-fn transpose(values: &[f32], inputs: usize, outputs: usize) -> Vec<f32> {
-    let mut transposed = vec![0.0; values.len()];
-    for (output, row) in values.chunks_exact(inputs.max(1)).enumerate() {
-        for (input, &value) in row.iter().enumerate() {
-            transposed[input * outputs + output] = value;
-        }
-    }
-    transposed
 }

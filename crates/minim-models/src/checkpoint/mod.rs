@@ -2,6 +2,7 @@
 
 mod load;
 mod save;
+mod values;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use burn::tensor::Device;
 
 use crate::{Classifier, Config, Error, HeadKind, MaskedLm, initialise};
 use load::{Optional, fill};
+use values::Held;
 use weights::Weights;
 
 pub use save::save;
@@ -19,6 +21,7 @@ pub use save::save;
 pub struct Checkpoint {
     folder: PathBuf,
     config: Config,
+    bf16: bool,
 }
 
 /// A loaded model, and what is to be said about its loading.
@@ -30,12 +33,14 @@ pub struct Loaded<M> {
     pub fresh: Vec<String>,
     /// What the user should know, a sentence each.
     pub notes: Vec<String>,
+    /// The modules of the head, which are trained and saved whole whatever the method.
+    pub head_modules: Vec<String>,
 }
 
 impl<M> Loaded<M> {
     /// The modules that are trained and saved whole whatever the method: the head, and a pooler that had to be made.
     pub fn modules_to_save(&self) -> Vec<String> {
-        let mut modules = vec!["classifier".to_string(), "score".to_string()];
+        let mut modules = self.head_modules.clone();
         modules.extend(self.fresh.iter().filter(|name| *name == "pooler").cloned());
         modules
     }
@@ -47,7 +52,13 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`] and [`Error::Format`] name the file.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Ok(Self { folder: folder.into(), config: Config::read(&folder.join("config.json"))? })
+        Ok(Self { folder: folder.into(), config: Config::read(&folder.join("config.json"))?, bf16: false })
+    }
+
+    /// Holds the matrices of the backbone in bf16, half the bytes, whatever the file holds them in: for a base that stays frozen. The head,
+    /// biases and normalisations stay in fp32.
+    pub fn bf16(self) -> Self {
+        Self { bf16: true, ..self }
     }
 
     /// The model's configuration.
@@ -73,30 +84,31 @@ impl Checkpoint {
         seed: u64,
         device: &Device,
     ) -> Result<Loaded<Classifier>, Error> {
-        let optional = [
-            Optional { module: "classifier", prefix: "classifier." },
-            Optional { module: "pooler", prefix: "bert.pooler." },
-        ];
-        let ignored: &[(&str, &str)] = match head {
-            HeadKind::Sequence => &[("cls.", "pre-training head")],
-            HeadKind::Token => &[("cls.", "pre-training head"), ("bert.pooler.", "pooler")],
-        };
+        let family = self.config.family();
+        let optional = |module: &str, prefix: String| Optional { module: module.into(), prefix };
+        let mut may_lack: Vec<Optional> =
+            ["pre_classifier", "classifier", "score", "head"].map(|module| optional(module, format!("{module}."))).into();
+        may_lack.push(optional("pooler", format!("{}pooler.", family.prefix)));
         let model = self.config.classifier(head, labels, device);
-        self.load(model, &optional, ignored, seed)
+        self.load(model, &may_lack, family.unneeded, seed)
     }
 
     /// The model with its masked-language-modelling head; a head that the checkpoint lacks starts fresh from `seed`.
     ///
     /// # Errors
-    /// As [`Checkpoint::classifier`].
+    /// As [`Checkpoint::classifier`]; [`Error::Format`] for another family than BERT.
     pub fn masked_lm(&self, seed: u64, device: &Device) -> Result<Loaded<MaskedLm>, Error> {
-        let optional = [Optional { module: "cls.predictions", prefix: "cls.predictions." }];
+        let Some(model) = self.config.masked_lm(device) else {
+            let reason = format!("model_type {} has no pre-training here; expected bert", self.config.model_type());
+            return Err(Error::Format { path: self.folder.join("config.json"), reason });
+        };
+        let optional = [Optional { module: "cls.predictions".into(), prefix: "cls.predictions.".into() }];
         let ignored = [
             ("classifier.", "classification head"),
             ("bert.pooler.", "pooler"),
             ("cls.seq_relationship.", "next-sentence head"),
         ];
-        self.load(self.config.masked_lm(device), &optional, &ignored, seed)
+        self.load(model, &optional, &ignored, seed)
     }
 
     fn load<M: burn::module::Module>(
@@ -107,20 +119,26 @@ impl Checkpoint {
         seed: u64,
     ) -> Result<Loaded<M>, Error> {
         let weights = Weights::open(&self.folder)?;
-        let (model, report) = fill(model, &weights, self.config.prefix(), optional, ignored)?;
+        let family = self.config.family();
+        let head_modules = self.config.head_modules();
+        let held = |name: &str| {
+            let frozen = self.bf16 && !minim_adapters::is_saved_whole(name, &head_modules);
+            if frozen { Held::Bf16 } else { Held::F32 }
+        };
+        let (model, report) = fill(model, &weights, family, optional, ignored, &held)?;
         let model = initialise(model, self.config.initializer_range(), seed, |name| {
-            report.fresh.iter().any(|optional| name.starts_with(optional.prefix))
+            report.fresh.iter().any(|optional| name.starts_with(&optional.prefix))
         });
         let mut notes: Vec<String> = report
             .fresh
             .iter()
-            .map(|o| match o.module {
+            .map(|o| match o.module.as_str() {
                 "pooler" => "the checkpoint has no pooler: a fresh one is trained and saved".to_string(),
                 other => format!("the checkpoint has no {other}: a fresh one is trained and saved"),
             })
             .collect();
         notes.extend(report.ignored.iter().map(|what| format!("the checkpoint's {what} is not needed and left out")));
-        Ok(Loaded { model, fresh: report.fresh.iter().map(|o| o.module.to_string()).collect(), notes })
+        Ok(Loaded { model, fresh: report.fresh.into_iter().map(|o| o.module).collect(), notes, head_modules })
     }
 
     /// The model of this folder's `config.json` with every parameter fresh from `seed`: a baseline without pre-training.
@@ -128,7 +146,8 @@ impl Checkpoint {
         let model = self.config.classifier(head, labels, device);
         Loaded {
             model: initialise(model, self.config.initializer_range(), seed, |_| true),
-            fresh: vec!["classifier".into()],
+            fresh: Vec::new(),
+            head_modules: self.config.head_modules(),
             notes: vec!["every weight is random: nothing of the checkpoint but its shape is used".into()],
         }
     }

@@ -96,14 +96,20 @@ fn describe(method: &Method) -> String {
         Method::Full => "every weight".into(),
         Method::Head => "the head alone".into(),
         Method::Lora { rank, alpha, dropout, targets } => {
-            format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}, on {}; and the head", targets.join(", "))
+            format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}, on {}; and the head", layers(targets))
         }
         Method::Ia3 { targets, feedforward } => {
-            let inputs =
-                if feedforward.is_empty() { String::new() } else { format!(" (inputs of {})", feedforward.join(", ")) };
-            format!("IA3 on {}{inputs}; and the head", targets.join(", "))
+            let inputs = match feedforward.as_deref() {
+                None | Some([]) => String::new(),
+                Some(feedforward) => format!(" (inputs of {})", feedforward.join(", ")),
+            };
+            format!("IA3 on {}{inputs}; and the head", layers(targets))
         }
     }
+}
+
+fn layers(targets: &[String]) -> String {
+    if targets.is_empty() { "the model family's default layers".into() } else { targets.join(", ") }
 }
 
 fn training(record: &Record) -> String {

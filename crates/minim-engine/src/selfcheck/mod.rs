@@ -1,5 +1,7 @@
 //! The parity checks of the tests as a verb, for machines that have no toolchain: a GPU host with nothing but the binary and the fixtures.
 
+mod gradients;
+
 use std::path::Path;
 
 use burn::tensor::{Device, FloatDType, Tensor};
@@ -9,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::logits::rows;
 
+pub use gradients::GradientCheck;
+use gradients::{CASES, gradients, relative_difference};
+
 /// How far a device's logits are from the reference's and from the CPU's.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -16,8 +21,17 @@ pub struct Report {
     pub device: String,
     /// The device's own name.
     pub device_name: String,
-    /// One row per head and precision.
+    /// Logits: one row per head and precision.
     pub checks: Vec<Check>,
+    /// Gradients: one row per head, method and precision.
+    pub gradients: Vec<GradientCheck>,
+}
+
+impl Report {
+    /// Whether every comparison stayed below its tolerance.
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.passed) && self.gradients.iter().all(|check| check.passed)
+    }
 }
 
 /// One comparison.
@@ -133,7 +147,34 @@ pub fn selfcheck(fixtures: &Path, device: &Device, cpu: &Device, name: &str, mod
             });
         }
     }
-    Ok(Report { device: name.into(), device_name: model.into(), checks })
+    let mut gradient_checks = Vec::new();
+    for &(dtype, precision, _) in precisions {
+        // Against this binary's own CPU path, which the tests compare with peft: the CPU has to repeat itself.
+        let tolerance = match (on_cpu, dtype) {
+            (true, _) => 1e-6,
+            (false, FloatDType::BF16) => 2e-1,
+            (false, _) => 2e-2,
+        };
+        for case in CASES {
+            let batch = match case.0 {
+                "seq" => expected.seq[1].batch(cpu),
+                _ => expected.tok[1].batch(cpu),
+            };
+            let there = gradients(fixtures, case, &batch, FloatDType::F32, cpu)?;
+            let here = gradients(fixtures, case, &batch.clone().to_device(device), dtype, device)?;
+            let difference = relative_difference(&here, &there);
+            gradient_checks.push(GradientCheck {
+                head: case.0,
+                method: case.1,
+                precision,
+                gradients: here.len(),
+                max_relative_difference_from_cpu: difference,
+                tolerance,
+                passed: !here.is_empty() && difference < tolerance,
+            });
+        }
+    }
+    Ok(Report { device: name.into(), device_name: model.into(), checks, gradients: gradient_checks })
 }
 
 /// The largest absolute difference; infinite if the shapes differ or a value is not a number.

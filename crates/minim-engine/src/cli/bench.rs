@@ -1,0 +1,66 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use minim_engine::Error;
+use minim_engine::bench::{Load, bench};
+use minim_models::Config;
+
+use super::{AdapterKind, DeviceArgument, method, print};
+
+/// Arguments of `minim bench`.
+#[derive(Args)]
+pub(super) struct BenchArguments {
+    /// The model's config.json; no weights are needed
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// What is trained beside the head
+    #[arg(long)]
+    adapter: AdapterKind,
+    /// LoRA's rank
+    #[arg(long, default_value_t = 8)]
+    rank: usize,
+    /// Layers to adapt; the model family's default if not given
+    #[arg(long, value_delimiter = ',')]
+    targets: Vec<String>,
+    /// Texts per step
+    #[arg(long, default_value_t = 32)]
+    batch_size: usize,
+    /// Pieces per text
+    #[arg(long, default_value_t = 128)]
+    length: usize,
+    /// Steps that are timed
+    #[arg(long, default_value_t = 5)]
+    steps: usize,
+    /// Steps before those
+    #[arg(long, default_value_t = 2)]
+    warm_up: usize,
+    /// Activations in bf16
+    #[arg(long)]
+    bf16: bool,
+    /// Frozen weight matrices held in bf16
+    #[arg(long)]
+    base_bf16: bool,
+    /// Only so many layers of the model
+    #[arg(long)]
+    layers: Option<usize>,
+    #[command(flatten)]
+    device: DeviceArgument,
+}
+
+impl BenchArguments {
+    pub(super) fn run(self) -> Result<(), Error> {
+        let load = Load {
+            batch_size: self.batch_size,
+            length: self.length,
+            steps: self.steps,
+            warm_up: self.warm_up,
+            bf16: self.bf16,
+            base_bf16: self.base_bf16,
+            layers: self.layers,
+        };
+        let device = self.device.device.open()?.device;
+        let method = |config: &Config| method(self.adapter, self.rank, &self.targets, config);
+        let report = bench(&self.config, method, load, &device)?;
+        print(&serde_json::to_value(&report).map_err(|e| Error::Input(e.to_string()))?)
+    }
+}

@@ -1,0 +1,123 @@
+//! Floating-point operations by formula, from a `config.json` alone.
+//!
+//! A multiply-accumulate counts as two operations. Counted are linear layers, adapters and attention's two products; lookups,
+//! normalisations, softmax and activations are left out, a few per cent of a small model and less of a large one.
+//!
+//! Backward: a layer whose input leads to something trained multiplies once more for the gradient of its input, and once more where its
+//! weight is trained. What lies before the first trained layer has no backward pass at all. So full fine-tuning takes three times the
+//! forward pass, an adapter in every layer about twice, a head alone once.
+//!
+//! The study's figure is another: multiply-accumulates of the linear layers for a text of 8 tokens, forward only.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use minim_adapters::{Method, attach, is_saved_whole};
+use minim_models::{Config, HeadKind, published_name};
+use serde::Serialize;
+
+use crate::Error;
+
+/// Operations per token of a text of a given length.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Flops {
+    /// Tokens of the text.
+    pub length: usize,
+    /// One forward pass, divided by the text's tokens.
+    pub forward_per_token: f64,
+    /// Forward and backward pass, divided by the text's tokens; the optimiser's own arithmetic is left out.
+    pub training_per_token: f64,
+}
+
+/// Counts the operations of a classifier with `labels` labels, adapted by `method`, on texts of `length` tokens.
+///
+/// # Errors
+/// [`Error::Adapter`] for settings out of range or targets that match nothing, [`Error::Input`] for a length of 0.
+pub fn flops(
+    config: &Config,
+    head: HeadKind,
+    labels: usize,
+    method: &Method,
+    length: usize,
+    device: &Device,
+) -> Result<Flops, Error> {
+    if length == 0 {
+        return Err(Error::Input("--length 0: expected at least 1 token".into()));
+    }
+    let modules = config.head_modules();
+    let model = attach(config.classifier(head, labels, device), method, &modules, 0, published_name)?;
+    let mut layers = Layers { path: Vec::new(), found: Vec::new() };
+    model.visit(&mut layers);
+
+    let is_head = |name: &str| is_saved_whole(name, &modules);
+    // A sequence's summary passes the pooler and the head once a text, all else once a token.
+    let passes = |name: &str| match head == HeadKind::Sequence && (is_head(name) || name.contains("pooler.")) {
+        true => 1,
+        false => length as u64,
+    };
+    let trained = |layer: &Layer| *method == Method::Full || is_head(&layer.name);
+    // burn visits a model in the order of its computation. Full fine-tuning trains the embeddings, before any layer.
+    let first = layers.found.iter().position(|layer| trained(layer) || layer.adapted).unwrap_or(layers.found.len());
+    let attention_trained = *method == Method::Full || layers.found.iter().any(|layer| layer.adapted);
+
+    let attention = config.attention_macs(length);
+    let (mut forward, mut backward) = (attention, if attention_trained { 2 * attention } else { 0 });
+    for (place, layer) in layers.found.iter().enumerate() {
+        let passes = passes(&layer.name);
+        forward += passes * (layer.macs + layer.adapter_macs);
+        if place < first {
+            continue;
+        }
+        // The adapter's factors are trained: both gradients.
+        backward += 2 * passes * layer.adapter_macs;
+        let leads_to_trained = place > first || *method == Method::Full;
+        let gradients = u64::from(leads_to_trained) + u64::from(trained(layer));
+        backward += gradients * passes * layer.macs;
+    }
+    let per_token = |macs: u64| 2.0 * macs as f64 / length as f64;
+    Ok(Flops { length, forward_per_token: per_token(forward), training_per_token: per_token(forward + backward) })
+}
+
+/// A linear layer, in the order of computation.
+#[derive(Debug)]
+struct Layer {
+    name: String,
+    /// Multiply-accumulates per token: one a weight.
+    macs: u64,
+    adapter_macs: u64,
+    adapted: bool,
+}
+
+struct Layers {
+    path: Vec<(String, String)>,
+    found: Vec<Layer>,
+}
+
+impl ModuleVisitor for Layers {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push((name.into(), container.into()));
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let n = param.lazy_shape().num_elements() as u64;
+        let in_adapter = self.path.iter().any(|(_, container)| container == "Reparameterization");
+        if in_adapter {
+            if let Some(layer) = self.found.last_mut() {
+                layer.adapted = true;
+                // A matrix multiplies; a vector rescales.
+                layer.adapter_macs += if D == 2 { n } else { 0 };
+            }
+            return;
+        }
+        let is_weight =
+            self.path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear");
+        if is_weight {
+            let path: Vec<&str> = self.path.iter().map(|(name, _)| name.as_str()).collect();
+            let name = published_name(&path.join("."));
+            self.found.push(Layer { name, macs: n, adapter_macs: 0, adapted: false });
+        }
+    }
+}

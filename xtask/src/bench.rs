@@ -1,0 +1,181 @@
+//! Optimiser steps of every method on published shapes, timed beside transformers and peft.
+//!
+//! Each measurement is a process of its own, and minim's and the peer's alternate: what else the machine does meets both.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+
+use crate::input::{InputError, unknown};
+use crate::{engine, workspace};
+
+/// Shapes by the name of their `config.json` in `tests/fixtures/configs`.
+const SHAPES: [&str; 3] = ["bert-tiny", "tinybert-general-4l-312d", "bert-base-uncased"];
+const METHODS: [&str; 4] = ["full", "lora", "ia3", "head"];
+
+/// Arguments of `cargo xtask bench`.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A Python with the packages of tests/fixtures/bert/requirements.txt, to time transformers and peft beside minim
+    #[arg(long, value_name = "PYTHON")]
+    peer: Option<PathBuf>,
+    /// Shapes to time, by the names in tests/fixtures/configs
+    #[arg(long, value_delimiter = ',', default_values_t = SHAPES[..2].iter().map(|shape| shape.to_string()))]
+    shapes: Vec<String>,
+    /// Processes per shape and method; their median counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Steps that are timed in a process; their median counts
+    #[arg(long, default_value_t = 5)]
+    steps: u32,
+    /// Texts per step
+    #[arg(long, default_value_t = 32)]
+    batch_size: u32,
+    /// Pieces per text
+    #[arg(long, default_value_t = 128)]
+    length: u32,
+    /// auto, cpu, or cuda:N; the peer runs on the CPU
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Also write the table to this Markdown file
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What both print.
+#[derive(Deserialize, Clone, Copy)]
+struct Measured {
+    step_s: f64,
+    forward_s: f64,
+    peak_memory_bytes: f64,
+    trainable: u64,
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn bench(arguments: Arguments) -> Result<()> {
+    let root = workspace::root();
+    for shape in &arguments.shapes {
+        if !config(&root, shape).is_file() {
+            return Err(unknown("shape", shape, &SHAPES).into());
+        }
+    }
+    if arguments.peer.is_some() && arguments.device.starts_with("cuda") {
+        return Err(InputError("--peer: the peer is timed on the CPU; expected --device cpu".into()).into());
+    }
+    let binary = engine::build(None)?;
+    let mut table = heading(&arguments);
+    for shape in &arguments.shapes {
+        let mut full_step = None;
+        for method in METHODS {
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            for _ in 0..arguments.rounds {
+                let mut command = Command::new(&binary);
+                command.arg("bench").args(["--device", &arguments.device]);
+                ours.push(measure(command, &config(&root, shape), method, &arguments)?);
+                if let Some(python) = &arguments.peer {
+                    let mut command = Command::new(python);
+                    command.arg(root.join("tests/fixtures/bench/peer.py"));
+                    theirs.push(measure(command, &config(&root, shape), method, &arguments)?);
+                }
+            }
+            let row = row(shape, method, &ours, &theirs, &mut full_step);
+            println!("{}", row.trim_end());
+            table.push_str(&row);
+        }
+    }
+    if let Some(out) = &arguments.out {
+        std::fs::write(out, &table).with_context(|| format!("cannot write {}", out.display()))?;
+        println!("\nwritten to {}", workspace::shown(out));
+    }
+    Ok(())
+}
+
+fn config(root: &Path, shape: &str) -> PathBuf {
+    root.join("tests/fixtures/configs").join(format!("{shape}.json"))
+}
+
+fn measure(mut command: Command, config: &Path, method: &str, arguments: &Arguments) -> Result<Measured> {
+    command.arg("--config").arg(config).args(["--adapter", method]);
+    for (flag, value) in
+        [("--steps", arguments.steps), ("--batch-size", arguments.batch_size), ("--length", arguments.length)]
+    {
+        command.args([flag, &value.to_string()]);
+    }
+    let output = command.output().with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let last = errors.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
+        bail!("{} on {}: {last}", command.get_program().display(), config.display());
+    }
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{} printed no measurement", command.get_program().display()))
+}
+
+fn heading(arguments: &Arguments) -> String {
+    let mut text = String::from("| shape | method | trained parameters | step, s | of full | forward, s | peak memory, MB |");
+    let mut rule = String::from("|---|---|---|---|---|---|---|");
+    if arguments.peer.is_some() {
+        text.push_str(" peer: step, s | forward, s | peak memory, MB | minim / peer: step | memory |");
+        rule.push_str("---|---|---|---|---|");
+    }
+    println!("{text}\n{rule}");
+    format!("{text}\n{rule}\n")
+}
+
+/// One row of the table; `full_step` is the step of full fine-tuning, the first method of a shape.
+fn row(shape: &str, method: &str, ours: &[Measured], theirs: &[Measured], full_step: &mut Option<f64>) -> String {
+    let step = median(ours, |m| m.step_s);
+    let of_full = step / *full_step.get_or_insert(step);
+    let memory = median(ours, |m| m.peak_memory_bytes);
+    let mut row = format!(
+        "| {shape} | {method} | {} | {step:.3} | {of_full:.2} | {:.3} | {:.0} |",
+        ours[0].trainable,
+        median(ours, |m| m.forward_s),
+        memory / 1e6,
+    );
+    if !theirs.is_empty() {
+        let (their_step, their_memory) = (median(theirs, |m| m.step_s), median(theirs, |m| m.peak_memory_bytes));
+        // Writing to a string can't fail.
+        let _ = write!(
+            row,
+            " {their_step:.3} | {:.3} | {:.0} | {:.2} | {:.2} |",
+            median(theirs, |m| m.forward_s),
+            their_memory / 1e6,
+            step / their_step,
+            memory / their_memory
+        );
+    }
+    row.push('\n');
+    row
+}
+
+fn median(measured: &[Measured], value: impl Fn(&Measured) -> f64) -> f64 {
+    let mut values: Vec<f64> = measured.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_compares_medians() {
+        let measured = |step_s: f64| Measured { step_s, forward_s: 0.5, peak_memory_bytes: 2e8, trainable: 7 };
+        let ours = [measured(3.0), measured(1.0), measured(2.0)];
+        let mut full = Some(4.0);
+        let row = row("s", "lora", &ours, &[measured(4.0)], &mut full);
+        assert_eq!(row, "| s | lora | 7 | 2.000 | 0.50 | 0.500 | 200 | 4.000 | 0.500 | 200 | 0.50 | 1.00 |\n");
+    }
+
+    #[test]
+    fn every_default_shape_has_its_configuration() {
+        for shape in SHAPES {
+            assert!(config(&workspace::root(), shape).is_file(), "{shape}");
+        }
+    }
+}
