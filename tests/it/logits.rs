@@ -1,10 +1,10 @@
 //! Logits of every family equal to transformers' within 1e-4, and independent of padding.
 
 use burn::tensor::{Device, FloatDType};
-use minim_models::Classifier;
+use minim_models::{Checkpoint, Classifier};
 use serde::Deserialize;
 
-use crate::fixtures::{FAMILIES, Inputs, adapted, cpu, flat_logits, folder, furthest, json, values};
+use crate::fixtures::{FAMILIES, Inputs, adapted, cpu, flat_logits, folder, furthest, head_of, json, values};
 
 #[derive(Deserialize)]
 struct Cases {
@@ -50,6 +50,58 @@ fn logits_equal_those_of_transformers() {
         assert!(cases.seq.len() >= 5 && cases.tok.len() >= 5);
         let worst = difference(family, &cases, FloatDType::F32);
         assert!(worst < 1e-4, "{family}: {worst}");
+    }
+}
+
+/// In bf16, transformers itself is off from its own fp32 computation of the same rounded weights; this crate may be off from that
+/// computation by twice as much: the two round at different places, each with an error of its own.
+#[test]
+fn bf16_logits_are_as_near_to_fp32_as_those_of_transformers() {
+    let device = cpu();
+    let mut tested = 0;
+    for family in FAMILIES.iter().filter(|family| folder(&format!("{family}bf16.json")).is_file()) {
+        let cases: Bf16 = json(&format!("{family}bf16.json"));
+        for (base, cases) in [("seq", cases.seq), ("tok", cases.tok)] {
+            let checkpoint = Checkpoint::open(&folder(&format!("{family}{base}"))).unwrap().bf16();
+            let (head, labels) = head_of(base);
+            let mut model = checkpoint.classifier(head, labels, 0, &device).unwrap().model;
+            model.set_precision(FloatDType::BF16);
+            let (mut ours, mut theirs) = (0.0_f32, 0.0_f32);
+            for case in cases {
+                let found = values(flat_logits(&model, &case.inputs.batch(&device)));
+                let (rounded, exact) = (numbers(&case.logits), numbers(&case.logits_of_rounded_weights));
+                let mask = case.inputs.attention_mask.concat();
+                for place in (0..found.len()).filter(|place| base == "seq" || mask[place / labels] == 1) {
+                    ours = ours.max((found[place] - exact[place]).abs());
+                    theirs = theirs.max((rounded[place] - exact[place]).abs());
+                }
+            }
+            assert!(theirs > 0.0 && ours <= 2.0 * theirs, "{family}{base}: {ours}, transformers {theirs}");
+            tested += 1;
+        }
+    }
+    assert!(tested >= 8, "{tested} models");
+}
+
+#[derive(Deserialize)]
+struct Bf16 {
+    seq: Vec<Bf16Case>,
+    tok: Vec<Bf16Case>,
+}
+
+#[derive(Deserialize)]
+struct Bf16Case {
+    #[serde(flatten)]
+    inputs: Inputs,
+    logits: serde_json::Value,
+    logits_of_rounded_weights: serde_json::Value,
+}
+
+/// The numbers of nested lists, in order.
+fn numbers(nested: &serde_json::Value) -> Vec<f32> {
+    match nested {
+        serde_json::Value::Array(list) => list.iter().flat_map(numbers).collect(),
+        number => vec![number.as_f64().unwrap() as f32],
     }
 }
 

@@ -55,8 +55,11 @@ enum Verb {
         #[arg(long, default_value = "auto")]
         device: String,
         /// Cargo features to build minim with, as `cuda`
-        #[arg(long, value_name = "FEATURES")]
+        #[arg(long, value_name = "FEATURES", conflicts_with = "binary")]
         features: Option<String>,
+        /// Train with this binary of minim instead of building one
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
         /// Runs at a time, each on its part of the cores: a sweep of small models ends sooner, the seconds in its records get longer
         #[arg(long, default_value_t = NonZeroUsize::MIN)]
         jobs: NonZeroUsize,
@@ -94,8 +97,8 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Quickstart { out } => quickstart::quickstart(out),
-        Verb::Run { experiment, out, device, features, jobs } => {
-            sweep::run(&experiment, out, &device, features.as_deref(), jobs)
+        Verb::Run { experiment, out, device, features, binary, jobs } => {
+            sweep::run(&experiment, out, &device, sweep::Minim { features, binary }, jobs)
         }
         Verb::Report { folder } => report::report(&folder),
         Verb::Fetch { model, list, out } => fetch::fetch(model.filter(|_| !list).as_deref(), out),

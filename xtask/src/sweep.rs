@@ -14,20 +14,32 @@ use minim_report::Options;
 use crate::input::{InputError, unknown};
 use crate::{child, engine, report, workspace};
 
+/// Where the binary comes from: built with these features, or there already.
+pub(crate) struct Minim {
+    pub(crate) features: Option<String>,
+    pub(crate) binary: Option<PathBuf>,
+}
+
 /// `cargo xtask run`.
 pub(crate) fn run(
     file: &Path,
     out: Option<PathBuf>,
     device: &str,
-    features: Option<&str>,
+    minim: Minim,
     jobs: NonZeroUsize,
 ) -> Result<()> {
     check_device(device)?;
+    if let Some(binary) = minim.binary.as_ref().filter(|binary| !binary.is_file()) {
+        return Err(InputError(format!("--binary {}: no such file; expected a minim", binary.display())).into());
+    }
     let experiment = Experiment::read(file)?;
     check_datasets(&experiment, file)?;
     let out = out.unwrap_or_else(|| workspace::root().join("results").join(&experiment.name));
     let store = Store::new(out);
-    let binary = engine::build(features)?;
+    let binary = match minim.binary {
+        Some(binary) => std::path::absolute(binary)?,
+        None => engine::build(minim.features.as_deref())?,
+    };
     let failed = sweep(&experiment, &store, &binary, device, jobs)?;
     let options = Options {
         intro: experiment.description.iter().cloned().collect(),

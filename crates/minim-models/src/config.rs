@@ -28,6 +28,9 @@ pub enum Config {
     ModernBert(ModernBertConfig),
 }
 
+/// More than any published model of these families has, by far.
+const MOST_LAYERS: u64 = 1000;
+
 /// Which modules an adapter takes where none are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultTargets {
@@ -63,6 +66,12 @@ impl Config {
     }
 
     fn from_json(json: serde_json::Value) -> Result<Self, String> {
+        // A module is built for each, before anything is compared with the weights.
+        for key in ["num_hidden_layers", "n_layers", "num_feedforward_networks"] {
+            if let Some(layers) = json.get(key).and_then(serde_json::Value::as_u64).filter(|layers| *layers > MOST_LAYERS) {
+                return Err(format!("{key} is {layers}; expected at most {MOST_LAYERS}"));
+            }
+        }
         let kind = json.get("model_type").and_then(|kind| kind.as_str()).unwrap_or_default().to_string();
         match kind.as_str() {
             "bert" => BertConfig::from_json(json).map(Config::Bert),

@@ -47,10 +47,13 @@ pub struct Tokenizer {
     vocab_size: usize,
     /// Whether the pieces of a text's first words do not depend on the words after them.
     word_by_word: bool,
+    /// For words given one by one, where they are cut otherwise than the beginning of a text.
+    of_words: Option<Box<tokenizers::Tokenizer>>,
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or else `vocab.txt` with `tokenizer_config.json`, from `folder`.
+    /// Reads `tokenizer.json`, or else `vocab.txt` (WordPiece) or `vocab.json` and `merges.txt` (byte-level BPE) with
+    /// `tokenizer_config.json`, from `folder`.
     ///
     /// A casing stated in `tokenizer_config.json` wins over the one in `tokenizer.json`, as in transformers.
     ///
@@ -65,7 +68,20 @@ impl Tokenizer {
         let vocab_size = inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
         let spaced = inner.get_added_vocabulary().get_vocab().keys().any(|piece| piece.contains(is_plain_space));
         let bert = matches!(inner.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)));
-        Self { inner, file, pad_id, vocab_size, word_by_word: bert && !spaced }
+        Self { inner, file, pad_id, vocab_size, word_by_word: bert && !spaced, of_words: None }
+    }
+
+    /// Puts a space before each word that is given by itself: byte-level pieces hold the space before them, and a word inside a text has
+    /// one. Does nothing for a tokenizer that isn't byte-level.
+    fn spacing_words(mut self) -> Self {
+        if let Some(PreTokenizerWrapper::ByteLevel(stored)) = self.inner.get_pre_tokenizer() {
+            let mut of_words = self.inner.clone();
+            let mut byte_level = *stored;
+            byte_level.add_prefix_space = true;
+            of_words.with_pre_tokenizer(Some(byte_level));
+            self.of_words = Some(Box::new(of_words));
+        }
+        self
     }
 
     /// The id that fills a batch up to its longest example.
@@ -136,7 +152,8 @@ impl Tokenizer {
         let mut owners = Vec::new();
         // Stopping here keeps a text of any length cheap: the words behind the cut are never looked at.
         for (index, word) in words.iter().enumerate() {
-            let pieces = self.pieces(word)?;
+            let tokenizer = self.of_words.as_deref().unwrap_or(&self.inner);
+            let pieces = tokenizer.encode_fast(word.as_str(), false).map_err(|error| self.failed(&error))?;
             ids.extend_from_slice(pieces.get_ids());
             owners.resize(ids.len(), Some(index as u32));
             if ids.len() > room {
@@ -205,6 +222,8 @@ impl Tokenizer {
         first.take_overflowing();
         if let Some(second) = &mut second {
             second.take_overflowing();
+            // What a post-processor that says nothing of types leaves as it is.
+            second.set_type_ids(vec![1; second.len()]);
         }
         let encoding = self.inner.post_process(first, second, true).map_err(|error| self.failed(&error))?;
         Ok(Encoded {

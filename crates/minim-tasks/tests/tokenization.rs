@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -80,6 +81,20 @@ fn ids_equal_those_of_transformers() {
             check(&tokenizer(&format!("tokenizer-{case}{layout}")), fixture);
         }
     }
+}
+
+#[test]
+fn ids_of_byte_level_and_byte_fallback_tokenizers_equal_those_of_transformers() {
+    let folder = folder("../models/tokenizers");
+    let json = fs::read_to_string(folder.join("tokenization.json")).unwrap();
+    let fixtures: BTreeMap<String, Fixture> = serde_json::from_str(&json).unwrap();
+    assert_eq!(fixtures.len(), 4);
+    for (name, fixture) in &fixtures {
+        assert!(fixture.texts.len() > 40 && fixture.pairs.len() > 20 && fixture.word_lists.len() > 20, "{name}");
+        check(&Tokenizer::from_folder(&folder.join(name)).unwrap(), fixture);
+    }
+    // The same ids from the files that RoBERTa was first published as.
+    check(&Tokenizer::from_folder(&folder.join("roberta-files")).unwrap(), &fixtures["roberta"]);
 }
 
 /// What the words give when all of them are looked at.

@@ -32,11 +32,13 @@ pub enum Method {
         /// Dropout on the update's input, in `[0, 1)`.
         dropout: f64,
         /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it. Empty for the model family's default.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         targets: Vec<String>,
     },
     /// Learned rescaling of activations (Liu et al. 2022, arXiv 2205.05638).
     Ia3 {
         /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it. Empty for the model family's default.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         targets: Vec<String>,
         /// Those of the targets whose input, not output, is rescaled; `None` for those that the model family's default names.
         #[serde(default, skip_serializing_if = "Option::is_none")]

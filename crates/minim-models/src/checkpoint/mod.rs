@@ -1,6 +1,7 @@
 //! Model folders: reading, strict loading, writing.
 
 mod load;
+mod pickle;
 mod save;
 mod values;
 mod weights;

@@ -9,6 +9,7 @@ use pytorch_reader::{DType, PytorchReader};
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 
+use super::pickle;
 use super::values::{Kind, Values};
 use crate::Error;
 
@@ -183,6 +184,7 @@ fn safetensors(path: &Path, file: usize) -> Result<(Source, Found), Error> {
 }
 
 fn pytorch(path: &Path, file: usize) -> Result<(Source, Found), Error> {
+    pickle::check(path).map_err(|reason| Error::Format { path: path.into(), reason })?;
     let reader = PytorchReader::new(path).map_err(|e| Error::Format {
         path: path.into(),
         reason: format!("not a complete PyTorch weight file ({e}); is it truncated?"),

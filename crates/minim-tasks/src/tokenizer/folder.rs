@@ -1,6 +1,7 @@
-//! A tokenizer from the files of a Hugging Face folder, `tokenizer.json` or the older `vocab.txt`.
+//! A tokenizer from the files of a Hugging Face folder: `tokenizer.json`, or the older `vocab.txt` (WordPiece), or `vocab.json` with
+//! `merges.txt` (byte-level BPE).
 //!
-//! Source: `BertTokenizer` of transformers (`tokenization_bert.py`) for the defaults and for what wins over what.
+//! Sources: `BertTokenizer` and `RobertaTokenizer` of transformers for the defaults and for what wins over what.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -9,11 +10,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, ModelWrapper, NormalizerWrapper};
+use tokenizers::processors::roberta::RobertaProcessing;
+use tokenizers::{AddedToken, Model, ModelWrapper, NormalizerWrapper};
 
 use super::Tokenizer;
 use crate::Error;
@@ -21,6 +25,8 @@ use crate::Error;
 const JSON: &str = "tokenizer.json";
 const VOCAB: &str = "vocab.txt";
 const CONFIG: &str = "tokenizer_config.json";
+const BPE_VOCAB: &str = "vocab.json";
+const MERGES: &str = "merges.txt";
 const ADDED: &str = "added_tokens.json";
 const SPECIAL: &str = "special_tokens_map.json";
 
@@ -36,6 +42,9 @@ struct Config {
     pad_token: Option<Piece>,
     cls_token: Option<Piece>,
     mask_token: Option<Piece>,
+    eos_token: Option<Piece>,
+    add_prefix_space: Option<bool>,
+    tokenizer_class: Option<String>,
     added_tokens_decoder: BTreeMap<u32, Piece>,
 }
 
@@ -88,10 +97,57 @@ pub(super) fn read(folder: &Path) -> Result<Tokenizer, Error> {
         return from_json(json, config.unwrap_or_default(), &special);
     }
     let vocab = folder.join(VOCAB);
-    if !vocab.is_file() {
-        return Err(Error::NoTokenizer { folder: folder.to_owned() });
+    if vocab.is_file() {
+        return from_vocab(folder, vocab, config, &special);
     }
-    from_vocab(folder, vocab, config, &special)
+    let (vocab, merges) = (folder.join(BPE_VOCAB), folder.join(MERGES));
+    if vocab.is_file() && merges.is_file() {
+        return from_merges(folder, vocab, &merges, config.unwrap_or_default(), map);
+    }
+    Err(Error::NoTokenizer { folder: folder.to_owned() })
+}
+
+/// Byte-level BPE from `vocab.json` and `merges.txt`, as RoBERTa was first published.
+fn from_merges(
+    folder: &Path,
+    file: PathBuf,
+    merges: &Path,
+    config: Config,
+    map: Config,
+) -> Result<Tokenizer, Error> {
+    let failed = |what: String| Error::TokenizerFile { file: file.clone(), what };
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    let model = BPE::from_file(&path(&file), &path(merges)).build().map_err(|error| failed(error.to_string()))?;
+    let vocab: HashMap<String, u32> = model.get_vocab().into_iter().collect();
+    check_added(folder, &config, &vocab)?;
+    let name = |pick: fn(&Config) -> Option<&Piece>, default: &str| {
+        pick(&config).or_else(|| pick(&map)).map_or(default, Piece::content).to_owned()
+    };
+    let names = [
+        name(|c| c.cls_token.as_ref(), "<s>"),
+        name(|c| c.sep_token.as_ref(), "</s>"),
+        name(|c| c.unk_token.as_ref(), "<unk>"),
+        name(|c| c.pad_token.as_ref(), "<pad>"),
+        name(|c| c.mask_token.as_ref(), "<mask>"),
+    ];
+    let id = |piece: &str| {
+        vocab.get(piece).copied().ok_or_else(|| Error::NoSpecialPiece { file: file.clone(), piece: piece.to_owned() })
+    };
+    let [cls, sep, _, pad, mask] = &names;
+    let (cls, sep, pad_id) = ((cls.clone(), id(cls)?), (sep.clone(), id(sep)?), id(pad)?);
+    let prefix_space = config.add_prefix_space.unwrap_or(false);
+    let mut inner = tokenizers::Tokenizer::new(model);
+    inner
+        .with_pre_tokenizer(Some(ByteLevel::new(prefix_space, true, true)))
+        .with_post_processor(Some(RobertaProcessing::new(sep, cls).add_prefix_space(prefix_space)));
+    let known: Vec<AddedToken> = names
+        .iter()
+        .filter(|name| vocab.contains_key(*name))
+        // The mask stands for a word and the space before it.
+        .map(|name| AddedToken::from(name.clone(), true).lstrip(name == mask))
+        .collect();
+    inner.add_special_tokens(&known);
+    Ok(Tokenizer::new(inner, file, pad_id).spacing_words())
 }
 
 fn from_json(file: PathBuf, config: Config, special: &Special) -> Result<Tokenizer, Error> {
@@ -118,8 +174,12 @@ fn from_json(file: PathBuf, config: Config, special: &Special) -> Result<Tokeniz
     let pad_id = inner
         .token_to_id(&special.pad)
         .or(stored_pad)
+        // Llama has no piece for padding; whoever pads takes the one that ends a text.
+        .or_else(|| inner.token_to_id(config.eos_token.as_ref()?.content()))
         .ok_or_else(|| Error::NoSpecialPiece { file: file.clone(), piece: special.pad.clone() })?;
-    Ok(Tokenizer::new(inner, file, pad_id))
+    let roberta = config.tokenizer_class.as_deref().is_some_and(|class| class.starts_with("Roberta"));
+    let tokenizer = Tokenizer::new(inner, file, pad_id);
+    Ok(if roberta { tokenizer.spacing_words() } else { tokenizer })
 }
 
 fn from_vocab(folder: &Path, file: PathBuf, config: Option<Config>, special: &Special) -> Result<Tokenizer, Error> {
