@@ -30,7 +30,7 @@ stages="${STAGES:-selfcheck mini base}"
 steps="${STEPS:-60}"
 limit_s="${LIMIT_S:-240}"
 
-checkpoint=checkpoints/mini-128
+checkpoint=checkpoints/mini-2x128
 fixtures=tests/fixtures/bert
 task_kind=sequence-classification
 task_dataset=prepared-csv
@@ -220,7 +220,7 @@ for stage in $stages; do
             base_folder
             model=base-768 path=base-768 init=random
         else
-            model=mini-128 path="$checkpoint" init=pretrained
+            model=mini-2x128 path="$checkpoint" init=pretrained
         fi
         for method in lora ia3 full; do
             for precision in fp32 bf16; do

@@ -8,6 +8,7 @@ mod checkpoints;
 mod counts;
 mod curves;
 mod fixtures;
+mod flops;
 mod gradients;
 mod interchange;
 mod logits;

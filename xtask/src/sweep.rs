@@ -122,7 +122,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `[ 3/24] mortality  mini-128  lora-r8  s12  macro_f1 0.812  14.2 s`
+/// `[ 3/24] mortality  mini-2x128  lora-r8  s12  macro_f1 0.812  14.2 s`
 fn progress(number: usize, of: usize, run: &Run, record: &Record) -> String {
     let width = of.to_string().len();
     let name = format!("{:<12} {:<12} {:<10} s{}", run.task.name, run.model.name, run.method.name, run.seed);

@@ -12,6 +12,7 @@ use minim_models::{Config, HeadKind, TokenBatch, initialise, published_name};
 use serde::Serialize;
 
 use crate::device::reserved_bytes;
+use crate::train::autodiff;
 use crate::{Error, clip, halve_frozen, optimizer};
 
 /// Labels of the head: of no weight beside the backbone.
@@ -34,6 +35,8 @@ pub struct Load {
     pub bf16: bool,
     /// Whether frozen matrices are held in bf16.
     pub base_bf16: bool,
+    /// Whether cheap intermediate results are computed again in the backward pass.
+    pub gradient_checkpointing: bool,
     /// The model cut to so many layers.
     pub layers: Option<usize>,
 }
@@ -89,7 +92,7 @@ pub fn bench(
     }
     let method = method(&config);
     let modules = config.head_modules();
-    let autodiff = device.clone().autodiff();
+    let autodiff = autodiff(device, load.gradient_checkpointing);
     let model = config.classifier(HeadKind::Sequence, LABELS, device);
     let model = initialise(model, config.initializer_range(), SEED, |_| true);
     let mut model = attach(model, &method, &modules, SEED, published_name)?;

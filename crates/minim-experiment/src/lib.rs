@@ -10,7 +10,7 @@
 //! let plan = r#"
 //!     name = "first"
 //!     seeds = [12, 34]
-//!     model = [{ name = "mini", path = "checkpoints/mini-128" }]
+//!     model = [{ name = "mini", path = "checkpoints/mini-2x128" }]
 //!     task = [{ name = "mortality", kind = "sequence-classification", dataset = "prepared-csv", data = "data" }]
 //!     method = [{ name = "full", kind = "full" }, { name = "lora-r8", kind = "lora", rank = 8 }]
 //! "#;

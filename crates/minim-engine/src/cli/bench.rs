@@ -40,6 +40,9 @@ pub(super) struct BenchArguments {
     /// Frozen weight matrices held in bf16
     #[arg(long)]
     base_bf16: bool,
+    /// Compute cheap intermediate results again in the backward pass
+    #[arg(long)]
+    gradient_checkpointing: bool,
     /// Only so many layers of the model
     #[arg(long)]
     layers: Option<usize>,
@@ -56,6 +59,7 @@ impl BenchArguments {
             warm_up: self.warm_up,
             bf16: self.bf16,
             base_bf16: self.base_bf16,
+            gradient_checkpointing: self.gradient_checkpointing,
             layers: self.layers,
         };
         let device = self.device.device.open()?.device;

@@ -145,6 +145,11 @@ impl<'t> Value<'t> {
         ))
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&self) -> Result<bool, Error> {
+        self.value.as_bool().ok_or_else(|| self.expected("true or false"))
+    }
+
     /// A whole number of at least `least`.
     pub(super) fn count(&self, least: usize) -> Result<usize, Error> {
         let what = format!("a whole number of at least {least}");

@@ -38,6 +38,9 @@ pub struct TrainingSpec {
     /// Number format in which frozen weights are held; `None` for that of the computation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_precision: Option<Precision>,
+    /// Whether cheap intermediate results are computed again in the backward pass instead of being kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gradient_checkpointing: bool,
 }
 
 impl Default for TrainingSpec {
@@ -56,6 +59,7 @@ impl Default for TrainingSpec {
             evaluate_every: EvaluateEvery::Epoch,
             precision: Precision::Fp32,
             base_precision: None,
+            gradient_checkpointing: false,
         }
     }
 }
@@ -133,11 +137,12 @@ pub struct TrainingPatch {
     evaluate_every: Option<EvaluateEvery>,
     precision: Option<Precision>,
     base_precision: Option<Precision>,
+    gradient_checkpointing: Option<bool>,
 }
 
 impl TrainingPatch {
     /// The keys of a `[training]` table.
-    pub(super) const KEYS: [&str; 13] = [
+    pub(super) const KEYS: [&str; 14] = [
         "epochs",
         "max_steps",
         "batch_size",
@@ -151,6 +156,7 @@ impl TrainingPatch {
         "evaluate_every",
         "precision",
         "base_precision",
+        "gradient_checkpointing",
     ];
 
     pub(super) fn read(table: &Table) -> Result<Self, Error> {
@@ -173,6 +179,7 @@ impl TrainingPatch {
             early_stopping_patience: count("early_stopping_patience")?,
             evaluate_every: table.get("evaluate_every").map(|value| read_evaluate_every(&value)).transpose()?,
             precision: table.get("precision").map(|value| value.choice(&PRECISIONS)).transpose()?,
+            gradient_checkpointing: table.get("gradient_checkpointing").map(|value| value.boolean()).transpose()?,
             base_precision: table.get("base_precision").map(|value| value.choice(&PRECISIONS)).transpose()?,
         })
     }
@@ -194,6 +201,7 @@ impl TrainingPatch {
         set(&mut training.max_grad_norm, self.max_grad_norm);
         set(&mut training.evaluate_every, self.evaluate_every);
         set(&mut training.precision, self.precision);
+        set(&mut training.gradient_checkpointing, self.gradient_checkpointing);
         training.base_precision = self.base_precision.or(training.base_precision);
         training.max_steps = self.max_steps.or(training.max_steps);
         training.early_stopping_patience = self.early_stopping_patience.or(training.early_stopping_patience);
