@@ -38,6 +38,34 @@ pub struct Counts {
     pub true_negatives: usize,
 }
 
+/// What share of what a binary decision gets right; `None` where there is nothing to share.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Of the positive examples, the share predicted positive: recall of the positive class.
+    pub sensitivity: Option<f64>,
+    /// Of the negative examples, the share predicted negative: recall of the negative class.
+    pub specificity: Option<f64>,
+    /// Positive predictive value: of those predicted positive, the share that is; precision of the positive class.
+    pub ppv: Option<f64>,
+    /// Negative predictive value: of those predicted negative, the share that is; precision of the negative class.
+    pub npv: Option<f64>,
+}
+
+impl Counts {
+    /// Sensitivity, specificity, PPV and NPV of this class against the rest.
+    ///
+    /// These are scikit-learn's `recall_score` and `precision_score` with `zero_division=nan`, NaN as `None`.
+    pub fn rates(self) -> Rates {
+        let share = |part: usize, rest: usize| (part + rest > 0).then(|| part as f64 / (part + rest) as f64);
+        Rates {
+            sensitivity: share(self.true_positives, self.false_negatives),
+            specificity: share(self.true_negatives, self.false_positives),
+            ppv: share(self.true_positives, self.false_positives),
+            npv: share(self.true_negatives, self.false_negatives),
+        }
+    }
+}
+
 /// The share of examples whose class was predicted.
 ///
 /// # Errors
@@ -144,7 +172,7 @@ fn tallies(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Vec<T
     Ok(tallies)
 }
 
-fn choose(tallies: &[Tally], labels: Labels<'_>) -> Result<Vec<Tally>, Error> {
+pub(crate) fn choose(tallies: &[Tally], labels: Labels<'_>) -> Result<Vec<Tally>, Error> {
     let chosen: Vec<Tally> = match labels {
         Labels::Present => {
             let named = |tally: &&Tally| tally.actual + tally.predicted > 0;
@@ -169,7 +197,7 @@ fn choose(tallies: &[Tally], labels: Labels<'_>) -> Result<Vec<Tally>, Error> {
     if chosen.is_empty() { Err(Error::Empty { what: "label to average over" }) } else { Ok(chosen) }
 }
 
-fn check_lengths(truth: &[usize], predicted: &[usize]) -> Result<(), Error> {
+pub(crate) fn check_lengths(truth: &[usize], predicted: &[usize]) -> Result<(), Error> {
     if truth.len() != predicted.len() {
         return Err(Error::LengthsDiffer { what: "labels", truth: truth.len(), predicted: predicted.len() });
     }

@@ -73,28 +73,12 @@ pub fn spans<S: AsRef<str>>(tags: &[S]) -> Result<Vec<Span<'_>>, Error> {
 /// # Ok::<(), minim_metrics::Error>(())
 /// ```
 pub fn scores<S: AsRef<str>, T: AsRef<str>>(truth: &[Vec<S>], predicted: &[Vec<T>]) -> Result<EntityReport, Error> {
-    if truth.len() != predicted.len() {
-        return Err(Error::LengthsDiffer { what: "sentences", truth: truth.len(), predicted: predicted.len() });
-    }
-    if truth.is_empty() {
-        return Err(Error::Empty { what: "sentence" });
-    }
     let mut types: BTreeMap<&str, Tally> = BTreeMap::new();
-    for (sentence, (truth, predicted)) in truth.iter().zip(predicted).enumerate() {
-        if truth.len() != predicted.len() {
-            let (truth, predicted) = (truth.len(), predicted.len());
-            return Err(Error::SentenceLengthsDiffer { sentence, truth, predicted });
-        }
-        let actual = spans_of_sentence(truth, sentence)?;
-        for span in &actual {
-            types.entry(span.kind).or_default().actual += 1;
-        }
-        let actual: HashSet<Span<'_>> = actual.into_iter().collect();
-        for span in spans_of_sentence(predicted, sentence)? {
-            let tally = types.entry(span.kind).or_default();
-            tally.predicted += 1;
-            tally.correct += usize::from(actual.contains(&span));
-        }
+    for entity in compare(truth, predicted)? {
+        let tally = types.entry(entity.kind).or_default();
+        tally.actual += usize::from(entity.outcome != Outcome::Spurious);
+        tally.predicted += usize::from(entity.outcome != Outcome::Missed);
+        tally.correct += usize::from(entity.outcome == Outcome::Found);
     }
     let tallies: Vec<Tally> = types.values().copied().collect();
     Ok(EntityReport {
@@ -105,7 +89,63 @@ pub fn scores<S: AsRef<str>, T: AsRef<str>>(truth: &[Vec<S>], predicted: &[Vec<T
     })
 }
 
-fn spans_of_sentence<S: AsRef<str>>(tags: &[S], sentence: usize) -> Result<Vec<Span<'_>>, Error> {
+/// What became of an entity of the truth, or where one of the prediction came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Outcome {
+    /// In the truth and, with the same type and ends, in the prediction.
+    Found,
+    /// In the truth only.
+    Missed,
+    /// In the prediction only.
+    Spurious,
+}
+
+/// One entity of truth or prediction, counted once where it is in both.
+pub(crate) struct Compared<'a> {
+    pub(crate) sentence: usize,
+    pub(crate) kind: &'a str,
+    pub(crate) outcome: Outcome,
+}
+
+/// Every entity of truth and prediction, sentence by sentence; errors as [`scores`].
+pub(crate) fn compare<'a, S: AsRef<str>, T: AsRef<str>>(
+    truth: &'a [Vec<S>],
+    predicted: &'a [Vec<T>],
+) -> Result<Vec<Compared<'a>>, Error> {
+    check_sentences(truth, predicted)?;
+    let mut compared = Vec::new();
+    for (sentence, (truth, predicted)) in truth.iter().zip(predicted).enumerate() {
+        let actual = spans_of_sentence(truth, sentence)?;
+        let predicted: Vec<Span<'a>> = spans_of_sentence(predicted, sentence)?;
+        let known: HashSet<&Span<'_>> = predicted.iter().collect();
+        for span in &actual {
+            let outcome = if known.contains(span) { Outcome::Found } else { Outcome::Missed };
+            compared.push(Compared { sentence, kind: span.kind, outcome });
+        }
+        let known: HashSet<&Span<'_>> = actual.iter().collect();
+        for span in predicted.iter().filter(|span| !known.contains(span)) {
+            compared.push(Compared { sentence, kind: span.kind, outcome: Outcome::Spurious });
+        }
+    }
+    Ok(compared)
+}
+
+/// As many sentences, and as many tags in each, in the prediction as in the truth.
+pub(crate) fn check_sentences<S, T>(truth: &[Vec<S>], predicted: &[Vec<T>]) -> Result<(), Error> {
+    if truth.len() != predicted.len() {
+        return Err(Error::LengthsDiffer { what: "sentences", truth: truth.len(), predicted: predicted.len() });
+    }
+    if truth.is_empty() {
+        return Err(Error::Empty { what: "sentence" });
+    }
+    let lengths = truth.iter().map(Vec::len).zip(predicted.iter().map(Vec::len));
+    match lengths.enumerate().find(|(_, (truth, predicted))| truth != predicted) {
+        Some((sentence, (truth, predicted))) => Err(Error::SentenceLengthsDiffer { sentence, truth, predicted }),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn spans_of_sentence<S: AsRef<str>>(tags: &[S], sentence: usize) -> Result<Vec<Span<'_>>, Error> {
     let mut spans: Vec<Span<'_>> = Vec::new();
     // Whether the tag before belongs to the last span; only then may an `I` of its type go on with it.
     let mut open = false;

@@ -84,4 +84,83 @@ pub enum Error {
         /// The kind of example that is missing: positive or negative.
         missing: &'static str,
     },
+    /// A setting lies outside of what it may be.
+    #[error("the {what} is out of range: expected {expected}")]
+    OutOfRange {
+        /// The setting.
+        what: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A probability is NaN, below 0 or above 1.
+    #[error("the probability of example {example} (from 0) for class {class}: expected a number from 0 to 1")]
+    NotProbability {
+        /// Index of the example.
+        example: usize,
+        /// The class; 1, the positive class, in the binary metrics.
+        class: usize,
+    },
+    /// A row of probabilities does not sum to 1.
+    #[error("the probabilities of row {row} (from 0) do not sum to 1")]
+    RowSum {
+        /// Index of the row.
+        row: usize,
+    },
+    /// A threshold on the probability separates the classes without error: the likelihood has no maximum.
+    #[error("one threshold separates the classes: the calibration slope has no finite value")]
+    Separable,
+    /// An iteration did not settle, which only numbers far out of scale can cause.
+    #[error("the fit of the {what} did not settle in {iterations} steps")]
+    NotConverged {
+        /// What was fitted.
+        what: &'static str,
+        /// How many steps were made.
+        iterations: usize,
+    },
+    /// No threshold gives what was wished for.
+    #[error("no threshold reaches the wished {measure}: the best has {hits} of {of}")]
+    Unreachable {
+        /// Sensitivity or PPV.
+        measure: &'static str,
+        /// True positives at the threshold where the measure is best.
+        hits: usize,
+        /// What they are a share of.
+        of: usize,
+    },
+    /// Two runs were scored on other clusters, so that no resample can be shared.
+    #[error("the two runs have other clusters ({first} and {second}): expected the same documents in both")]
+    OtherClusters {
+        /// Clusters of the first run.
+        first: usize,
+        /// Clusters of the second run.
+        second: usize,
+    },
+    /// More examples or clusters than a resample can count.
+    #[error("{found} examples in clusters: expected fewer than 2^32")]
+    TooMany {
+        /// How many there are.
+        found: usize,
+    },
+    /// Truth and prediction have another number of examples than the clusters they are resampled by.
+    #[error("{found} examples, but the clusters are of {clustered}: expected as many")]
+    ClusterLengths {
+        /// Examples in clusters.
+        clustered: usize,
+        /// Examples of the truth.
+        found: usize,
+    },
+    /// A statistic has no value on the data itself, so that an interval would be around nothing.
+    #[error("statistic {index} (from 0) has no value on the data")]
+    NoValue {
+        /// Its place in the list of statistics.
+        index: usize,
+    },
+    /// There is not one group per example.
+    #[error("{examples} examples, but {groups} groups: expected one group per example")]
+    GroupLengths {
+        /// Number of examples.
+        examples: usize,
+        /// Number of group names.
+        groups: usize,
+    },
 }

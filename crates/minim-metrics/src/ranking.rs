@@ -3,6 +3,10 @@
 //! Sources: `roc_auc_score` and `average_precision_score` of scikit-learn. The area under the ROC curve is the
 //! probability that a random positive scores above a random negative, a tie counting half (Hanley and McNeil 1982,
 //! doi:10.1148/radiology.143.1.7063747); it is summed in integers, so that the order of examples cannot change it.
+//!
+//! What papers call AUPRC is [`average_precision`] here, a sum of steps. It is not the trapezoid rule on the points of the
+//! precision-recall curve (`auc(recall, precision)` of scikit-learn), which joins them by straight lines that no threshold
+//! reaches and so flatters (Davis and Goadrich 2006, doi:10.1145/1143844.1143874).
 
 use crate::Error;
 use crate::classification::check_labels;
@@ -67,19 +71,20 @@ pub fn average_precision_macro<R: AsRef<[f64]>>(truth: &[usize], rows: &[R], cla
 }
 
 /// Positives and negatives that share one score.
-struct Tie {
-    positives: usize,
-    negatives: usize,
+pub(crate) struct Tie {
+    pub(crate) score: f64,
+    pub(crate) positives: usize,
+    pub(crate) negatives: usize,
 }
 
 /// The distinct scores from low to high.
-fn ties(truth: &[bool], scores: &[f64]) -> Vec<Tie> {
+pub(crate) fn ties(truth: &[bool], scores: &[f64]) -> Vec<Tie> {
     let mut order: Vec<(f64, bool)> = scores.iter().copied().zip(truth.iter().copied()).collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
     // Compared by `==`, not by the total order, so that -0 and 0 tie.
     let tie = |group: &[(f64, bool)]| {
         let positives = group.iter().filter(|(_, positive)| *positive).count();
-        Tie { positives, negatives: group.len() - positives }
+        Tie { score: group[0].0, positives, negatives: group.len() - positives }
     };
     order.chunk_by(|a, b| a.0 == b.0).map(tie).collect()
 }
@@ -118,6 +123,17 @@ fn one_vs_rest<R: AsRef<[f64]>>(
     classes: usize,
     metric: impl Fn(&[bool], &[f64], usize) -> Result<f64, Error>,
 ) -> Result<f64, Error> {
+    check_rows(truth, rows, classes)?;
+    let mut sum = 0.0;
+    for class in 0..classes {
+        let positive: Vec<bool> = truth.iter().map(|&label| label == class).collect();
+        let scores: Vec<f64> = rows.iter().map(|row| row.as_ref()[class]).collect();
+        sum += metric(&positive, &scores, class)?;
+    }
+    Ok(sum / classes as f64)
+}
+
+pub(crate) fn check_rows<R: AsRef<[f64]>>(truth: &[usize], rows: &[R], classes: usize) -> Result<(), Error> {
     check_counts(truth.len(), rows.len())?;
     check_labels("truth", truth, classes)?;
     for (row, scores) in rows.iter().map(AsRef::as_ref).enumerate() {
@@ -128,16 +144,10 @@ fn one_vs_rest<R: AsRef<[f64]>>(
             return Err(Error::NotFinite { example: row, class });
         }
     }
-    let mut sum = 0.0;
-    for class in 0..classes {
-        let positive: Vec<bool> = truth.iter().map(|&label| label == class).collect();
-        let scores: Vec<f64> = rows.iter().map(|row| row.as_ref()[class]).collect();
-        sum += metric(&positive, &scores, class)?;
-    }
-    Ok(sum / classes as f64)
+    Ok(())
 }
 
-fn check_scores(truth: &[bool], scores: &[f64]) -> Result<(), Error> {
+pub(crate) fn check_scores(truth: &[bool], scores: &[f64]) -> Result<(), Error> {
     check_counts(truth.len(), scores.len())?;
     match scores.iter().position(|score| !score.is_finite()) {
         Some(example) => Err(Error::NotFinite { example, class: 1 }),
@@ -145,7 +155,7 @@ fn check_scores(truth: &[bool], scores: &[f64]) -> Result<(), Error> {
     }
 }
 
-fn check_counts(truth: usize, predicted: usize) -> Result<(), Error> {
+pub(crate) fn check_counts(truth: usize, predicted: usize) -> Result<(), Error> {
     if truth != predicted {
         return Err(Error::LengthsDiffer { what: "examples", truth, predicted });
     }

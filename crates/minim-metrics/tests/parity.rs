@@ -1,4 +1,12 @@
-//! Every score equals scikit-learn's or seqeval's to 1e-9 on the inputs that `tests/fixtures/metrics/metrics.py` wrote.
+//! Every score equals scikit-learn's or seqeval's, and every interval SciPy's, to 1e-9 on the inputs that the scripts in
+//! `tests/fixtures/metrics` wrote; here those of `metrics.py`, the others in the modules.
+
+#[path = "parity/calibration.rs"]
+mod calibration;
+#[path = "parity/resampling.rs"]
+mod resampling;
+#[path = "parity/tables.rs"]
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::Path;

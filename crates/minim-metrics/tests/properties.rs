@@ -1,5 +1,10 @@
 //! Laws that hold for every input, checked on random ones.
 
+#[path = "properties/resampling.rs"]
+mod resampling;
+#[path = "properties/thresholds.rs"]
+mod thresholds;
+
 use minim_metrics::classification::{Average, Labels, accuracy, averaged, f1, per_class, precision, recall};
 use minim_metrics::entity::{self, Span};
 use minim_metrics::ranking::{auroc, average_precision};
