@@ -248,8 +248,14 @@ impl Cli {
                         println!("{:>9}  {:>15}", "trainable", counts.trainable);
                         println!("{:>9}  {:>15}", "adapter", counts.adapter);
                         println!("{:>9}  {:>15}", "head", counts.head);
-                        println!("{:>9}  {:>15.0}  operations per token, texts of {length}", "forward", flops.forward_per_token);
-                        println!("{:>9}  {:>15.0}  the same, forward and backward", "training", flops.training_per_token);
+                        println!(
+                            "{:>9}  {:>15.0}  operations per token, texts of {length}",
+                            "forward", flops.forward_per_token
+                        );
+                        println!(
+                            "{:>9}  {:>15.0}  the same, forward and backward",
+                            "training", flops.training_per_token
+                        );
                         Ok(())
                     }
                 }
@@ -279,9 +285,9 @@ impl Cli {
                 print(&json)?;
                 match report.passed() {
                     true => Ok(()),
-                    false => {
-                        Err(Error::Training("logits or gradients differ by more than the tolerance; see the report above".into()))
-                    }
+                    false => Err(Error::Training(
+                        "logits or gradients differ by more than the tolerance; see the report above".into(),
+                    )),
                 }
             }
         }

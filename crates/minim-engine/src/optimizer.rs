@@ -44,10 +44,7 @@ impl ModuleVisitor for Undecayed {
 fn is_undecayed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let is_norm = |part: &str| part == "norm" || part.ends_with("_norm");
-    name.contains("bias")
-        || name.contains("layernorm")
-        || name.contains("rmsnorm")
-        || name.split('.').any(is_norm)
+    name.contains("bias") || name.contains("layernorm") || name.contains("rmsnorm") || name.split('.').any(is_norm)
 }
 
 /// Linear warm-up from 0 to the peak, then a straight fall to 0 or a constant rate (transformers' `get_linear_schedule_with_warmup`).

@@ -23,7 +23,9 @@ use crate::device::Opened;
 use crate::learnable::Learnable;
 use crate::loader::Loader;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
-use crate::{Encoded, Error, WarmUp, adapter_method, evaluate, examples, halve_frozen, optimizer, run_folder, targets_note};
+use crate::{
+    Encoded, Error, WarmUp, adapter_method, evaluate, examples, halve_frozen, optimizer, run_folder, targets_note,
+};
 
 /// How to train, beside what the run says.
 pub struct Options {

@@ -12,7 +12,7 @@ use minim_adapters::peft::Precision;
 use minim_datasets::synthetic;
 use minim_engine::device::Choice;
 use minim_engine::pretrain::{Length, Options, Outcome, Progress, Start, pretrain};
-use minim_models::{Checkpoint, HeadKind};
+use minim_models::{Activation, Checkpoint, HeadKind};
 use tempfile::TempDir;
 
 /// A folder with notes, removed at the end of its test.
@@ -33,7 +33,15 @@ impl Scratch {
     fn options(&self, out: &str) -> Options {
         Options {
             texts: vec![self.join("notes.txt")],
-            from: Start::Scratch { layers: 1, hidden: 16, heads: 2, intermediate: 32, vocab_size: 400 },
+            from: Start::Scratch {
+                layers: 1,
+                hidden: 16,
+                heads: 2,
+                intermediate: 32,
+                activation: Activation::Gelu,
+                dropout: 0.1,
+                vocab_size: 400,
+            },
             out: self.join(out),
             length: Length::Steps(12),
             batch_size: 32,
@@ -171,14 +179,30 @@ fn bad_input_gets_one_line_that_says_what_was_expected() {
         (Options { from: Start::Checkpoint(scratch.join("none")), ..good.clone() }, "none"),
         (
             Options {
-                from: Start::Scratch { layers: 1, hidden: 16, heads: 3, intermediate: 32, vocab_size: 400 },
+                from: Start::Scratch {
+                    layers: 1,
+                    hidden: 16,
+                    heads: 3,
+                    intermediate: 32,
+                    activation: Activation::Gelu,
+                    dropout: 0.1,
+                    vocab_size: 400,
+                },
                 ..good.clone()
             },
             "no multiple of num_attention_heads",
         ),
         (
             Options {
-                from: Start::Scratch { layers: 1, hidden: 16, heads: 2, intermediate: 32, vocab_size: 20 },
+                from: Start::Scratch {
+                    layers: 1,
+                    hidden: 16,
+                    heads: 2,
+                    intermediate: 32,
+                    activation: Activation::Gelu,
+                    dropout: 0.1,
+                    vocab_size: 20,
+                },
                 ..good.clone()
             },
             "vocabulary of 20 is too small",
