@@ -50,7 +50,10 @@ fn methods() -> Vec<MethodSpec> {
         named("head", Method::Head),
         named(
             "ia3",
-            Method::Ia3 { targets: list(&["key", "value", "output.dense"]), feedforward: list(&["output.dense"]) },
+            Method::Ia3 {
+                targets: list(&["key", "value", "output.dense"]),
+                feedforward: Some(list(&["output.dense"])),
+            },
         ),
         named("lora-r8", Method::Lora { rank: 8, alpha: 16.0, dropout: 0.1, targets: list(&["query", "value"]) }),
         named("full", Method::Full),
