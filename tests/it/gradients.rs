@@ -8,7 +8,9 @@ use minim_adapters::count;
 use minim_models::published_name;
 use serde::Deserialize;
 
-use crate::fixtures::{FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, furthest, json, tensors, values};
+use crate::fixtures::{
+    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, furthest, json, tensors, values,
+};
 
 #[derive(Deserialize)]
 struct Case {

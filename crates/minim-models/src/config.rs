@@ -68,7 +68,9 @@ impl Config {
     fn from_json(json: serde_json::Value) -> Result<Self, String> {
         // A module is built for each, before anything is compared with the weights.
         for key in ["num_hidden_layers", "n_layers", "num_feedforward_networks"] {
-            if let Some(layers) = json.get(key).and_then(serde_json::Value::as_u64).filter(|layers| *layers > MOST_LAYERS) {
+            if let Some(layers) =
+                json.get(key).and_then(serde_json::Value::as_u64).filter(|layers| *layers > MOST_LAYERS)
+            {
                 return Err(format!("{key} is {layers}; expected at most {MOST_LAYERS}"));
             }
         }
@@ -80,7 +82,9 @@ impl Config {
             "mobilebert" => MobileBertConfig::from_json(json).map(Config::MobileBert),
             "llama" => LlamaConfig::from_json(json).map(Config::Llama),
             "modernbert" => ModernBertConfig::from_json(json).map(Config::ModernBert),
-            "" => Err("model_type is missing; expected bert, roberta, distilbert, mobilebert, llama or modernbert".into()),
+            "" => {
+                Err("model_type is missing; expected bert, roberta, distilbert, mobilebert, llama or modernbert".into())
+            }
             other => Err(format!(
                 "model_type {other} is not supported; expected bert, roberta, distilbert, mobilebert, llama or modernbert"
             )),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::scratch::Scratch;
 
-const VERBS: [(&str, &[&str]); 8] = [
+const VERBS: [(&str, &[&str]); 9] = [
+    ("bench", &["--config <FILE>", "--adapter <ADAPTER>", "--layers <LAYERS>", "--device <DEVICE>"]),
     ("train", &["<EXPERIMENT>", "--out <DIR>", "--device <DEVICE>"]),
     ("evaluate", &["--run <DIR>", "--data <FILE>", "--device <DEVICE>"]),
     ("predict", &["--run <DIR>", "--input <FILE>", "--output <FILE>", "--device <DEVICE>"]),

@@ -104,10 +104,7 @@ fn the_most_specific_setting_wins() {
     assert_eq!(lora.training.epochs, 5);
     assert_eq!(lora.training.evaluate_every, EvaluateEvery::Steps(100));
     assert_eq!(lora.method.learning_rate, None);
-    assert_eq!(
-        lora.method.method,
-        Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: Vec::new() }
-    );
+    assert_eq!(lora.method.method, Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: Vec::new() });
     assert_eq!(full.training.learning_rate, 5e-4);
     assert_eq!(full.training.epochs, 5);
     assert_eq!(full_ddi.training.learning_rate, 5e-4);
@@ -135,10 +132,7 @@ fn paths_start_at_the_files_folder() {
 fn which_layers_ia3_takes_by_default_is_left_to_the_model() {
     let text = GRID.replace("kind = \"lora\"\nrank = 4", "kind = \"ia3\"");
     let run = parse(&text).expect("a grid").runs().remove(0);
-    assert_eq!(
-        run.method.method,
-        Method::Ia3 { targets: Vec::new(), feedforward: None }
-    );
+    assert_eq!(run.method.method, Method::Ia3 { targets: Vec::new(), feedforward: None });
 }
 
 #[test]

@@ -87,8 +87,9 @@ impl Checkpoint {
     ) -> Result<Loaded<Classifier>, Error> {
         let family = self.config.family();
         let optional = |module: &str, prefix: String| Optional { module: module.into(), prefix };
-        let mut may_lack: Vec<Optional> =
-            ["pre_classifier", "classifier", "score", "head"].map(|module| optional(module, format!("{module}."))).into();
+        let mut may_lack: Vec<Optional> = ["pre_classifier", "classifier", "score", "head"]
+            .map(|module| optional(module, format!("{module}.")))
+            .into();
         may_lack.push(optional("pooler", format!("{}pooler.", family.prefix)));
         let model = self.config.classifier(head, labels, device);
         self.load(model, &may_lack, family.unneeded, seed)

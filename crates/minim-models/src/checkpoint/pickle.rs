@@ -52,7 +52,9 @@ fn scan(bytes: &[u8], pickles: usize) -> Result<(), String> {
                     }
                 }
                 b'i' | 0x93 => {
-                    return Err("it calls a function by a name that torch.save doesn't write so; nothing of it was run".into());
+                    return Err(
+                        "it calls a function by a name that torch.save doesn't write so; nothing of it was run".into(),
+                    );
                 }
                 b'F' | b'I' | b'L' | b'P' | b'S' | b'V' | b'g' | b'p' => drop(bytes.line()?),
                 b'K' | b'h' | b'q' | 0x80 | 0x82 => bytes.skip(1)?,
@@ -63,9 +65,32 @@ fn scan(bytes: &[u8], pickles: usize) -> Result<(), String> {
                 b'T' | b'X' | b'B' | 0x8b => bytes.skip_counted(4)?,
                 0x8d | 0x8e | 0x96 => bytes.skip_counted(8)?,
                 // Instructions without an argument.
-                b'(' | b')' | b'0' | b'1' | b'2' | b'N' | b'Q' | b'R' | b']' | b'a' | b'b' | b'd' | b'e' | b'l' | b'o'
-                | b's' | b't' | b'u' | b'}' | 0x81 | 0x85..=0x89 | 0x8f..=0x92 | 0x94 => {}
-                other => return Err(format!("byte {other:#04x} is no instruction of a pickle; expected a weight file")),
+                b'('
+                | b')'
+                | b'0'
+                | b'1'
+                | b'2'
+                | b'N'
+                | b'Q'
+                | b'R'
+                | b']'
+                | b'a'
+                | b'b'
+                | b'd'
+                | b'e'
+                | b'l'
+                | b'o'
+                | b's'
+                | b't'
+                | b'u'
+                | b'}'
+                | 0x81
+                | 0x85..=0x89
+                | 0x8f..=0x92
+                | 0x94 => {}
+                other => {
+                    return Err(format!("byte {other:#04x} is no instruction of a pickle; expected a weight file"));
+                }
             }
         }
     }
@@ -78,9 +103,13 @@ fn is_of_tensors(module: &[u8], name: &[u8]) -> bool {
         b"torch._utils" => {
             matches!(name, b"_rebuild_tensor" | b"_rebuild_tensor_v2" | b"_rebuild_tensor_v3" | b"_rebuild_parameter")
         }
+        b"torch._tensor" => name == b"_rebuild_from_type_v2",
+        b"torch.nn.parameter" => name == b"Parameter",
         b"torch" => {
             let dtype = [b"float".as_slice(), b"bfloat", b"int", b"uint"].iter().any(|kind| name.starts_with(kind));
-            dtype || name.ends_with(b"Storage") || matches!(name, b"Size" | b"device" | b"bool" | b"half" | b"long")
+            dtype
+                || name.ends_with(b"Storage")
+                || matches!(name, b"Tensor" | b"Size" | b"device" | b"bool" | b"half" | b"long")
         }
         b"torch.storage" => name.ends_with(b"Storage"),
         b"builtins" | b"__builtin__" => matches!(name, b"set" | b"frozenset"),

@@ -67,8 +67,9 @@ impl Weights {
     fn sharded(folder: &Path, path: PathBuf) -> Result<Self, Error> {
         let format = |reason: String| Error::Format { path: path.clone(), reason };
         let text = std::fs::read_to_string(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-        let index: Index = serde_json::from_str(&text)
-            .map_err(|e| format(format!("no index of weight files ({e}); expected a weight_map from names to files")))?;
+        let index: Index = serde_json::from_str(&text).map_err(|e| {
+            format(format!("no index of weight files ({e}); expected a weight_map from names to files"))
+        })?;
         let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (name, file) in &index.weight_map {
             files.entry(file).or_default().push(name);
