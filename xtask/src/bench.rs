@@ -116,7 +116,8 @@ fn measure(mut command: Command, config: &Path, method: &str, arguments: &Argume
 }
 
 fn heading(arguments: &Arguments) -> String {
-    let mut text = String::from("| shape | method | trained parameters | step, s | of full | forward, s | peak memory, MB |");
+    let mut text =
+        String::from("| shape | method | trained parameters | step, s | of full | forward, s | peak memory, MB |");
     let mut rule = String::from("|---|---|---|---|---|---|---|");
     if arguments.peer.is_some() {
         text.push_str(" peer: step, s | forward, s | peak memory, MB | minim / peer: step | memory |");

@@ -21,13 +21,7 @@ pub(crate) struct Minim {
 }
 
 /// `cargo xtask run`.
-pub(crate) fn run(
-    file: &Path,
-    out: Option<PathBuf>,
-    device: &str,
-    minim: Minim,
-    jobs: NonZeroUsize,
-) -> Result<()> {
+pub(crate) fn run(file: &Path, out: Option<PathBuf>, device: &str, minim: Minim, jobs: NonZeroUsize) -> Result<()> {
     check_device(device)?;
     if let Some(binary) = minim.binary.as_ref().filter(|binary| !binary.is_file()) {
         return Err(InputError(format!("--binary {}: no such file; expected a minim", binary.display())).into());

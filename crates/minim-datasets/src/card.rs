@@ -9,10 +9,20 @@ use serde::Deserialize;
 use crate::error::{Error, shown};
 use crate::source::read_text;
 
-const CARDS: [(&str, &str); 7] = [
+const CARDS: [(&str, &str); 17] = [
     ("ncbi-disease", include_str!("../../../datasets/ncbi-disease.toml")),
     ("negex", include_str!("../../../datasets/negex.toml")),
     ("ddi-2013", include_str!("../../../datasets/ddi-2013.toml")),
+    ("i2b2-2010-concepts", include_str!("../../../datasets/i2b2-2010-concepts.toml")),
+    ("i2b2-2010-relations", include_str!("../../../datasets/i2b2-2010-relations.toml")),
+    ("i2b2-2012-events", include_str!("../../../datasets/i2b2-2012-events.toml")),
+    ("i2b2-2014-phi", include_str!("../../../datasets/i2b2-2014-phi.toml")),
+    ("mimic3-mortality", include_str!("../../../datasets/mimic3-mortality.toml")),
+    ("mimic3-los", include_str!("../../../datasets/mimic3-los.toml")),
+    ("mimic4-mortality", include_str!("../../../datasets/mimic4-mortality.toml")),
+    ("mimic4-los", include_str!("../../../datasets/mimic4-los.toml")),
+    ("icd9-triage", include_str!("../../../datasets/icd9-triage.toml")),
+    ("mednli", include_str!("../../../datasets/mednli.toml")),
     ("prepared-mortality", include_str!("../../../datasets/prepared-mortality.toml")),
     ("prepared-los", include_str!("../../../datasets/prepared-los.toml")),
     ("prepared-conll", include_str!("../../../datasets/prepared-conll.toml")),
@@ -57,6 +67,8 @@ pub struct Expected {
     pub validation: Option<usize>,
     /// Test examples.
     pub test: Option<usize>,
+    /// Examples in all splits together, where only that is known; how nearly, the card's `splits` says.
+    pub total: Option<usize>,
     /// Examples (or words, for tags) of each label over all splits.
     #[serde(default)]
     pub labels: BTreeMap<String, usize>,
@@ -125,9 +137,19 @@ mod tests {
             ("ncbi-disease", &crate::ncbi_disease::LABELS[..]),
             ("negex", &crate::negex::LABELS),
             ("ddi-2013", &crate::ddi_2013::LABELS),
+            ("mimic3-mortality", &crate::mimic::labels::MORTALITY),
+            ("mimic3-los", &crate::mimic::labels::LENGTH_OF_STAY),
+            ("mimic4-mortality", &crate::mimic::labels::MORTALITY),
+            ("mimic4-los", &crate::mimic::labels::LENGTH_OF_STAY),
+            ("icd9-triage", &crate::icd9_triage::LABELS),
+            ("mednli", &crate::mednli::LABELS),
+            ("i2b2-2010-concepts", &crate::i2b2_2010::concepts::LABELS),
+            ("i2b2-2010-relations", &crate::i2b2_2010::relations::LABELS),
+            ("i2b2-2012-events", &crate::i2b2_2012::LABELS),
         ] {
             assert_eq!(card(name).unwrap().labels, labels);
         }
+        assert_eq!(card("i2b2-2014-phi").unwrap().labels, crate::i2b2_2014::labels());
     }
 
     #[test]

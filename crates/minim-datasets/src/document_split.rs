@@ -8,16 +8,21 @@ use sha2::{Digest, Sha256};
 
 /// One of the three splits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Split {
+pub enum Split {
+    /// For fitting.
     Train,
+    /// For choosing the epoch and the settings.
     Validation,
+    /// For the score that is reported.
     Test,
 }
 
 impl Split {
-    pub(crate) const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+    /// All three, in this order.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
-    pub(crate) fn name(self) -> &'static str {
+    /// `train`, `validation` or `test`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Validation => "validation",

@@ -6,7 +6,13 @@ use crate::corpus::Corpus;
 use crate::dataset::Dataset;
 use crate::ddi_2013::Ddi2013;
 use crate::error::{Error, shown};
+use crate::i2b2_2010::{I2b2Concepts, I2b2Relations};
+use crate::i2b2_2012::I2b2Events;
+use crate::i2b2_2014::I2b2Phi;
+use crate::icd9_triage::Icd9Triage;
 use crate::jsonl;
+use crate::mednli::MedNli;
+use crate::mimic::Mimic;
 use crate::ncbi_disease::NcbiDisease;
 use crate::negex::Negex;
 use crate::prepared_conll::PreparedConll;
@@ -15,10 +21,20 @@ use crate::prepared_relations::PreparedRelations;
 
 type Read = fn(&Path) -> Result<Dataset, Error>;
 
-const READERS: [(&str, Read); 7] = [
+const READERS: [(&str, Read); 17] = [
     ("ncbi-disease", |root| NcbiDisease.read(root).map(Dataset::from)),
     ("negex", |root| Negex.read(root).map(Dataset::from)),
     ("ddi-2013", |root| Ddi2013.read(root).map(Dataset::from)),
+    ("i2b2-2010-concepts", |root| I2b2Concepts::default().read(root).map(Dataset::from)),
+    ("i2b2-2010-relations", |root| I2b2Relations::default().read(root).map(Dataset::from)),
+    ("i2b2-2012-events", |root| I2b2Events::default().read(root).map(Dataset::from)),
+    ("i2b2-2014-phi", |root| I2b2Phi::default().read(root).map(Dataset::from)),
+    ("mimic3-mortality", |root| Mimic::ALL[0].read(root).map(Dataset::from)),
+    ("mimic3-los", |root| Mimic::ALL[1].read(root).map(Dataset::from)),
+    ("mimic4-mortality", |root| Mimic::ALL[2].read(root).map(Dataset::from)),
+    ("mimic4-los", |root| Mimic::ALL[3].read(root).map(Dataset::from)),
+    ("icd9-triage", |root| Icd9Triage.read(root).map(Dataset::from)),
+    ("mednli", |root| MedNli::default().read(root).map(Dataset::from)),
     ("prepared-csv", |root| PreparedCsv.read(root).map(Dataset::from)),
     ("prepared-conll", |root| PreparedConll.read(root).map(Dataset::from)),
     ("prepared-relations-tsv", |root| PreparedRelations.read(root).map(Dataset::from)),
@@ -65,7 +81,7 @@ mod tests {
             let found = error.contains(&format!("did you mean `{near}`?"));
             assert!(found || near == "ddi-2013", "{error}");
         }
-        let error = read("mednli", Path::new(".")).unwrap_err().to_string();
+        let error = read("mimic", Path::new(".")).unwrap_err().to_string();
         assert!(!error.contains("did you mean") && error.contains("known: ncbi-disease, negex"), "{error}");
     }
 }

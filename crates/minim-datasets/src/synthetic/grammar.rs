@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn every_slot_of_the_shipped_grammars_is_known() {
-        for files in [MORTALITY, CONCEPTS, RELATIONS] {
+        use crate::synthetic::{icd9_triage, mednli, mimic};
+        for files in [MORTALITY, CONCEPTS, RELATIONS, mimic::GRAMMAR, icd9_triage::GRAMMAR, mednli::GRAMMAR] {
             let grammar = Grammar::read(files);
             assert!(grammar.0.len() > 20);
             for (name, alternatives) in &grammar.0 {

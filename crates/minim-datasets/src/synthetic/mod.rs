@@ -12,9 +12,22 @@
 //! Ids and documents are named `synthetic-<split>-<number>`; three sentences in a row make a document, so that scores can be
 //! resampled by document. Each folder also gets `labels.json` (the label names, in order) and `card.toml` (what the data is, and the command).
 
+mod annotated;
+mod archive;
 mod concepts;
 mod draw;
 mod grammar;
+mod i2b2;
+mod i2b2_2010;
+mod i2b2_2012;
+mod i2b2_2014;
+mod i2b2_xml;
+mod icd9_triage;
+mod mednli;
+mod mimic;
+mod mimic_admission;
+mod mimic_note;
+mod mimic_tables;
 mod mortality;
 mod notes;
 mod relations;
@@ -23,8 +36,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use archive::{archive_names, write_archive};
 use draw::Draw;
 use grammar::Grammar;
+pub use mimic::write_noteevents;
 pub use notes::{notes, write_notes};
 
 pub use crate::dataset::Sizes;
@@ -64,6 +79,14 @@ pub enum Error {
         made: usize,
         /// Texts asked for.
         wanted: usize,
+    },
+    /// No archive has this name.
+    #[error("no synthetic archive is called {name}; known: {known}")]
+    UnknownArchive {
+        /// The name asked for.
+        name: String,
+        /// Every known name.
+        known: String,
     },
 }
 

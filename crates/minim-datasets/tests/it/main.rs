@@ -5,6 +5,15 @@
 mod arbitrary_bytes;
 mod bad_folders;
 mod hand_made;
+mod i2b2_2010;
+mod i2b2_generated;
+mod i2b2_release;
+mod i2b2_twins;
+mod i2b2_xml;
+mod icd9_triage;
+mod mednli;
+mod mimic;
+mod mimic_twins;
 mod one_file;
 mod real_corpora;
 

@@ -108,13 +108,7 @@ pub(super) fn read(folder: &Path) -> Result<Tokenizer, Error> {
 }
 
 /// Byte-level BPE from `vocab.json` and `merges.txt`, as RoBERTa was first published.
-fn from_merges(
-    folder: &Path,
-    file: PathBuf,
-    merges: &Path,
-    config: Config,
-    map: Config,
-) -> Result<Tokenizer, Error> {
+fn from_merges(folder: &Path, file: PathBuf, merges: &Path, config: Config, map: Config) -> Result<Tokenizer, Error> {
     let failed = |what: String| Error::TokenizerFile { file: file.clone(), what };
     let path = |path: &Path| path.to_string_lossy().into_owned();
     let model = BPE::from_file(&path(&file), &path(merges)).build().map_err(|error| failed(error.to_string()))?;
