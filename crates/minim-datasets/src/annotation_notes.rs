@@ -15,7 +15,7 @@ pub struct Notes {
     pub overlapping: usize,
     /// Annotations left out because they have no type.
     pub untyped: usize,
-    /// Annotations of which each goes over the end of a line.
+    /// Annotations that go over the end of a line.
     pub over_lines: usize,
     /// Annotations found beside their offsets.
     pub moved: usize,

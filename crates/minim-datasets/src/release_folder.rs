@@ -19,12 +19,17 @@ pub(crate) struct ReleaseFile {
 }
 
 impl ReleaseFile {
-    /// Whether a folder above it has `test` or `testing` among the words of its name.
+    /// Whether it belongs to a test part: whether the nearest folder with `test`, `testing`, `train` or `training` among the
+    /// words of its name has one of the first two.
     pub(crate) fn is_test(&self) -> bool {
-        let words = |folder: &String| {
-            folder.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| matches!(word, "test" | "testing"))
+        let words = |folder: &str, known: [&str; 2]| {
+            folder.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| known.contains(&word))
         };
-        self.folders.iter().any(words)
+        let part = self.folders.iter().rev().find_map(|folder| match words(folder, ["test", "testing"]) {
+            true => Some(true),
+            false => words(folder, ["train", "training"]).then_some(false),
+        });
+        part.unwrap_or(false)
     }
 
     /// Whether a folder above it has these lower-case characters in its name.
@@ -81,6 +86,7 @@ mod tests {
             "latest/training/._1.xml",
             "__MACOSX/training/1.xml",
             "testing-PHI-Gold-fixed/3.xml",
+            "this is a test/x_training_data/4.xml",
         ] {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -88,7 +94,7 @@ mod tests {
         }
         let files = files_below(root.path(), "xml", "anything").unwrap();
         let found: Vec<_> = files.iter().map(|file| (file.stem.as_str(), file.is_test())).collect();
-        assert_eq!(found, [("2", true), ("1", false), ("3", true)]);
+        assert_eq!(found, [("2", true), ("1", false), ("3", true), ("4", false)]);
         assert!(files[0].is_below("my download") && !files[1].is_below("gold") && files[2].is_below("phi-gold"));
     }
 

@@ -1,6 +1,7 @@
 //! Which files make which note.
 //!
-//! A file belongs to the test part if a folder above it has the word `test` in its name, else to the training part. Where
+//! A file belongs to the test part if the nearest folder above it that says so has the word `test` in its name, else to the
+//! training part. Where
 //! training files stand below `beth` and `partners` those two are the training part, and a third copy (some tools merge them
 //! into a folder of its own) is not read. The same file in two places counts once if the copies are equal.
 

@@ -77,7 +77,42 @@ synthetic = true
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::grammar::{Grammar, Piece, pieces};
+    use super::super::{i2b2_2010, i2b2_2012, i2b2_2014};
     use super::*;
+
+    /// From the lists that a writer begins with, every slot leads to a list or a range, or is filled by the program.
+    #[test]
+    fn every_slot_of_the_word_lists_is_known() {
+        let is_range = |slot: &str| slot.split('-').all(|end| end.parse::<usize>().is_ok());
+        for (files, roots, filled) in [
+            (i2b2_2010::GRAMMAR, i2b2_2010::lists(), &[][..]),
+            (i2b2_2012::GRAMMAR, i2b2_2012::lists(), &[][..]),
+            (i2b2_2014::GRAMMAR, i2b2_2014::lists(), &["PATIENT", "PATIENT_FULL", "PATIENT_AGE"][..]),
+        ] {
+            let grammar = Grammar::read(files);
+            let mut open: Vec<&str> = roots;
+            let mut seen = BTreeSet::new();
+            while let Some(list) = open.pop().filter(|_| seen.len() < 1000) {
+                assert!(!grammar.list(list).is_empty(), "no list {list}");
+                for piece in grammar.list(list).iter().flat_map(|template| pieces(template)) {
+                    let Piece::Slot(slot) = piece else { continue };
+                    let slot = slot.trim_end_matches(['?', '!']);
+                    let slot = match slot.split_once(':') {
+                        Some((head, list)) if head.contains('<') => list,
+                        Some(_) => continue,
+                        None => slot,
+                    };
+                    if !is_range(slot) && !filled.contains(&slot) && seen.insert(slot) {
+                        open.push(slot);
+                    }
+                }
+            }
+            assert!(seen.len() > 20);
+        }
+    }
 
     #[test]
     fn parts_follow_the_release_and_are_never_too_small() {

@@ -87,6 +87,14 @@ struct Note {
     meant: Vec<(&'static str, String)>,
 }
 
+/// The lists that notes begin with.
+#[cfg(test)]
+pub(super) fn lists() -> Vec<&'static str> {
+    let sections = SECTIONS.iter().flat_map(|(title, list, ..)| [*title, *list]).filter(|list| *list != "clause");
+    let headers = [Site::Beth, Site::Partners, Site::Third].map(Site::header);
+    CLAUSES.iter().map(|(list, _)| *list).chain(sections).chain(headers).chain(["joiner", "lead"]).collect()
+}
+
 /// Writes the archive; `name` is that of the reader it is for.
 pub(super) fn write(name: &str, out: &Path, size: usize, seed: u64) -> Result<(), Error> {
     let [beth, partners, test] = RELEASE;

@@ -42,6 +42,12 @@ struct Document {
     meant: Vec<(&'static str, String)>,
 }
 
+/// The lists that notes begin with.
+#[cfg(test)]
+pub(super) fn lists() -> Vec<&'static str> {
+    SLOTS.iter().map(|(list, _)| *list).chain(["course", "section"]).collect()
+}
+
 /// Writes the archive.
 pub(super) fn write(out: &Path, size: usize, seed: u64) -> Result<(), Error> {
     let documents = parts(size, RELEASE[0], RELEASE[1]);

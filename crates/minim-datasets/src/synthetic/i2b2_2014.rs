@@ -58,6 +58,15 @@ struct Record {
     meant: Vec<(&'static str, String)>,
 }
 
+/// The lists that records begin with.
+#[cfg(test)]
+pub(super) fn lists() -> Vec<&'static str> {
+    let sections = SECTIONS.iter().map(|(list, ..)| *list);
+    let of_patients = ["SURNAME", "GIVEN", "AGE", "MEDICALRECORD", "HOSPITAL", "DOCTOR"];
+    let rare = RARE.iter().map(|(list, _)| *list);
+    sections.chain(rare).chain(of_patients).chain(["header", "closing", "section"]).collect()
+}
+
 /// Writes the archive.
 pub(super) fn write(out: &Path, size: usize, seed: u64) -> Result<(), Error> {
     let grammar = Grammar::read(GRAMMAR);

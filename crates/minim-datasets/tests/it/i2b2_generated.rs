@@ -118,7 +118,7 @@ proptest! {
                 note.push_str(token);
             }
             for annotation in found.iter().filter(|annotation| annotation.0 == line) {
-                let (_, first, length, kind) = *annotation;
+                let (_, first, _, kind) = *annotation;
                 let words = words(&lines, *annotation);
                 let text = words.join(if glued { "" } else { " " });
                 let (start, end) = (starts[first], starts[first] + text.chars().count());
@@ -128,7 +128,6 @@ proptest! {
                         "<{element} start=\"{start}\" end=\"{end}\" text=\"{escaped}\" {attribute}=\"{kind}\" />\n"
                     ));
                 }
-                let _ = length;
                 expected.push((kind, plain(&words.concat())));
             }
             note.push('\n');

@@ -182,7 +182,7 @@ fn unverified_test_tags_are_counted_and_many_are_an_error() {
 #[test]
 fn events_as_published() {
     let note = "\nfever. chills, r&apos;x\nhigh\nfever now\nend\n";
-    let tags = [event(1, 6, "fever", "PROBLEM"), event(24, 34, "high fever", "PROBLEM"), event(24, 28, "high", "TEST")];
+    let tags = [event(1, 6, "fever", "PROBLEM"), event(25, 35, "high fever", "PROBLEM"), event(25, 29, "high", "TEST")];
     let published = I2b2Events { as_published: true };
     let root = events(&xml(note, &tags.join("\n")));
     write(root.path(), &[(&format!("{}/2.xml", EVENTS[0]), &xml("\na\nb\n", ""))]);
