@@ -12,8 +12,7 @@ use minim_models::{Config, HeadKind, TokenBatch, initialise, published_name};
 use serde::Serialize;
 
 use crate::device::reserved_bytes;
-use crate::train::autodiff;
-use crate::{Error, clip, halve_frozen, optimizer};
+use crate::{Error, clip, differentiate, halve_frozen, optimizer};
 
 /// Labels of the head: of no weight beside the backbone.
 const LABELS: usize = 2;
@@ -92,7 +91,6 @@ pub fn bench(
     }
     let method = method(&config);
     let modules = config.head_modules();
-    let autodiff = autodiff(device, load.gradient_checkpointing);
     let model = config.classifier(HeadKind::Sequence, LABELS, device);
     let model = initialise(model, config.initializer_range(), SEED, |_| true);
     let mut model = attach(model, &method, &modules, SEED, published_name)?;
@@ -103,7 +101,7 @@ pub fn bench(
     if load.base_bf16 && method != Method::Full {
         model = halve_frozen(model, &modules);
     }
-    let mut model = model.fork(&autodiff).train();
+    let (mut model, autodiff) = differentiate(model, device, load.gradient_checkpointing);
     let mut optimizer = optimizer(&model, 0.01);
     let model_memory_bytes = resident_bytes();
 

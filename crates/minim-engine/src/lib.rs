@@ -7,6 +7,7 @@ pub mod bench;
 mod clip;
 pub mod count;
 pub mod device;
+mod differentiate;
 mod error;
 mod evaluate;
 mod examples;
@@ -26,6 +27,7 @@ pub mod strategy;
 mod train;
 
 pub use clip::{clip, global_norm};
+pub use differentiate::differentiate;
 pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};
 pub use examples::Encoded;

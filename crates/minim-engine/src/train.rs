@@ -2,9 +2,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
-use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
-use burn::tensor::{Device, FloatDType};
+use burn::tensor::FloatDType;
 use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
@@ -24,7 +23,8 @@ use crate::learnable::Learnable;
 use crate::loader::Loader;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
-    Encoded, Error, WarmUp, adapter_method, evaluate, examples, halve_frozen, optimizer, run_folder, targets_note,
+    Encoded, Error, WarmUp, adapter_method, differentiate, evaluate, examples, halve_frozen, optimizer, run_folder,
+    targets_note,
 };
 
 /// How to train, beside what the run says.
@@ -35,12 +35,6 @@ pub struct Options {
     pub folder: PathBuf,
     /// Draws the training's progress; `None` for burn-train's dashboard on a terminal.
     pub renderer: Option<Box<dyn MetricsRenderer>>,
-}
-
-/// The device as one that differentiates.
-pub(crate) fn autodiff(device: &Device, gradient_checkpointing: bool) -> Device {
-    let autodiff = device.clone().autodiff();
-    if gradient_checkpointing { autodiff.gradient_checkpointing() } else { autodiff }
 }
 
 /// Trains one run and returns its record; the best model is in `options.folder`.
@@ -109,10 +103,10 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
 
     // Dropout masks come from the device's generator; everything else has a stream of its own.
-    let autodiff = autodiff(&device, training.gradient_checkpointing);
+    let model = Learnable::new(model, task.clone());
+    let (model, autodiff) = differentiate(model, &device, training.gradient_checkpointing);
     device.seed(stream(run.seed, Purpose::Dropout));
     autodiff.seed(stream(run.seed, Purpose::Dropout));
-    let model = Learnable::new(model, task.clone()).fork(&autodiff).train();
 
     let loader = Loader {
         task: task.clone(),
