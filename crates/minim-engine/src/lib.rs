@@ -15,6 +15,7 @@ pub mod export;
 pub mod flops;
 mod halve;
 mod learnable;
+pub mod lengths;
 mod loader;
 pub mod logits;
 mod method;
