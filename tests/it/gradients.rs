@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use minim_adapters::count;
-use minim_engine::differentiate;
+use minim_engine::recompute;
 use minim_models::published_name;
 use serde::Deserialize;
 
 use crate::fixtures::{
-    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, furthest, json, tensors, values,
+    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, flat_logits_of, furthest, json, tensors,
+    values,
 };
 
 #[derive(Deserialize)]
@@ -58,16 +59,23 @@ fn check(family: &str, cases: BTreeMap<String, Case>, checkpointing: bool) {
         let (base, adapter) = (format!("{family}{base}"), case.adapter.map(|adapter| format!("{family}{adapter}")));
         let name = format!("{family}{name}");
         let (model, method, modules) = adapted(&base, adapter.as_deref(), &cpu());
-        let (model, device) = differentiate(model, &cpu(), checkpointing);
+        let device = cpu().autodiff();
+        let model = model.fork(&device).train();
         assert_eq!(count(&model, &method, &modules, published_name).trainable, case.trainable, "{name}");
         // The fixtures were made without dropout in the adapter.
         let labels = match case.labels {
             Labels::Sequence(labels) => labels,
             Labels::Token(labels) => labels.into_iter().flatten().collect(),
         };
-        let loss = cross_entropy(flat_logits(&model, &case.inputs.batch(&device)), &labels);
-        assert!((values(loss.clone())[0] - case.loss).abs() < 1e-4, "{name}: loss");
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let batch = case.inputs.batch(&device);
+        let (loss, gradients) = if checkpointing {
+            recompute(&model, &batch, 1, |hidden| cross_entropy(flat_logits_of(&model, hidden, &batch), &labels))
+        } else {
+            let loss = cross_entropy(flat_logits(&model, &batch), &labels);
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            (loss, gradients)
+        };
+        assert!((values(loss)[0] - case.loss).abs() < 1e-4, "{name}: loss");
         let found = Published::gradients(&model, &gradients);
         let expected = tensors(&format!("{name}.gradients.safetensors"));
         assert_eq!(

@@ -12,7 +12,7 @@ use minim_models::{Config, HeadKind, TokenBatch, initialise, published_name};
 use serde::Serialize;
 
 use crate::device::reserved_bytes;
-use crate::{Error, clip, differentiate, halve_frozen, optimizer};
+use crate::{Error, clip, halve_frozen, optimizer, recompute};
 
 /// Labels of the head: of no weight beside the backbone.
 const LABELS: usize = 2;
@@ -34,7 +34,7 @@ pub struct Load {
     pub bf16: bool,
     /// Whether frozen matrices are held in bf16.
     pub base_bf16: bool,
-    /// Whether cheap intermediate results are computed again in the backward pass.
+    /// Whether each layer is computed again in the backward pass instead of kept.
     pub gradient_checkpointing: bool,
     /// The model cut to so many layers.
     pub layers: Option<usize>,
@@ -101,7 +101,8 @@ pub fn bench(
     if load.base_bf16 && method != Method::Full {
         model = halve_frozen(model, &modules);
     }
-    let (mut model, autodiff) = differentiate(model, device, load.gradient_checkpointing);
+    let autodiff = device.clone().autodiff();
+    let mut model = model.fork(&autodiff).train();
     let mut optimizer = optimizer(&model, 0.01);
     let model_memory_bytes = resident_bytes();
 
@@ -110,9 +111,14 @@ pub fn bench(
     for step in 0..load.warm_up + load.steps {
         sync(device)?;
         let clock = Stopwatch::start();
-        let logits = model.sequence_logits(&texts);
-        let value = CrossEntropyLossConfig::new().init(&autodiff).forward(logits, targets.clone());
-        let gradients = GradientsParams::from_grads(value.backward(), &model);
+        let loss = |logits| CrossEntropyLossConfig::new().init(&autodiff).forward(logits, targets.clone());
+        let (value, gradients) = if load.gradient_checkpointing {
+            recompute(&model, &texts, step as u64, |hidden| loss(model.sequence_logits_of(hidden, &texts)))
+        } else {
+            let value = loss(model.sequence_logits(&texts));
+            let gradients = GradientsParams::from_grads(value.backward(), &model);
+            (value, gradients)
+        };
         let gradients = clip(&model, gradients, 1.0);
         model = optimizer.step(LEARNING_RATE, model, gradients);
         sync(device)?;

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
+use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
 use burn::tensor::FloatDType;
 use burn::train::logger::InMemoryMetricLogger;
@@ -23,8 +24,7 @@ use crate::learnable::Learnable;
 use crate::loader::Loader;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
-    Encoded, Error, WarmUp, adapter_method, differentiate, evaluate, examples, halve_frozen, optimizer, run_folder,
-    targets_note,
+    Encoded, Error, WarmUp, adapter_method, evaluate, examples, halve_frozen, optimizer, run_folder, targets_note,
 };
 
 /// How to train, beside what the run says.
@@ -103,8 +103,12 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
 
     // Dropout masks come from the device's generator; everything else has a stream of its own.
-    let model = Learnable::new(model, task.clone());
-    let (model, autodiff) = differentiate(model, &device, training.gradient_checkpointing);
+    let autodiff = device.clone().autodiff();
+    let mut model = Learnable::new(model, task.clone());
+    if training.gradient_checkpointing {
+        model = model.recomputing(stream(run.seed, Purpose::Dropout));
+    }
+    let model = model.fork(&autodiff).train();
     device.seed(stream(run.seed, Purpose::Dropout));
     autodiff.seed(stream(run.seed, Purpose::Dropout));
 
