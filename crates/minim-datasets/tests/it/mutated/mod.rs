@@ -1,0 +1,5 @@
+//! Broken archives.
+
+mod archive;
+
+pub(crate) use archive::archive;
