@@ -17,6 +17,7 @@ mod mimic;
 mod mimic_twins;
 mod mutated;
 mod one_file;
+mod private;
 mod real_corpora;
 mod write_jsonl;
 

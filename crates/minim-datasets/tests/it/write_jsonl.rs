@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use minim_datasets::synthetic::write_archive;
 use minim_datasets::{
     Dataset, Error, JsonlWriter, LabelSet, Labelled, Mention, Mimic, Related, Sink, Splits, Statistics, Tagged, names,
     pass, read, write_jsonl,
@@ -107,7 +108,8 @@ fn prepare(raw: &Path, out: &Path) -> Result<(), Error> {
 
 #[test]
 fn a_failure_leaves_what_was_there_and_a_success_replaces_it() {
-    let raw = mutated::archive("mimic3-mortality");
+    let raw = folder(&[]);
+    write_archive("mimic3-mortality", raw.path(), 24, 4).unwrap();
     let out = folder(&[]);
     prepare(raw.path(), out.path()).unwrap();
     let before = files(out.path());

@@ -1,10 +1,14 @@
 //! A small whole archive for every reader, all synthetic; also what the fuzz targets start from.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
+use flate2::read::MultiGzDecoder;
 use minim_datasets::synthetic::{self, Sizes, Synthetic, archive_names, write_archive};
 use tempfile::TempDir;
+
+use super::FIXTURES;
 
 /// The archive of a reader, in a new folder.
 pub(crate) fn archive(name: &str) -> TempDir {
@@ -12,8 +16,19 @@ pub(crate) fn archive(name: &str) -> TempDir {
     let root = folder.path();
     let sizes = Sizes { train: 6, validation: 3, test: 3 };
     let written = match name {
-        // Large enough that patients fall to every split.
-        "mimic3-mortality" | "mimic3-los" | "mimic4-mortality" | "mimic4-los" => write_archive(name, root, 24, 4),
+        // The twins of MIMIC are large; these tables are made by hand, and have every hard case.
+        "mimic3-mortality" | "mimic3-los" => {
+            copy("hard3", root);
+            Ok(())
+        }
+        "mimic4-mortality" | "mimic4-los" => {
+            copy("hard4/hosp", root);
+            copy("hard4/note", root);
+            if name == "mimic4-los" {
+                unpack(root);
+            }
+            Ok(())
+        }
         "icd9-triage" | "mednli" => write_archive(name, root, 16, 4),
         _ if archive_names().any(|archive| archive == name) => write_archive(name, root, 5, 4),
         "prepared-csv" => synthetic::write(Synthetic::Mortality, root, sizes, 4),
@@ -26,6 +41,29 @@ pub(crate) fn archive(name: &str) -> TempDir {
     };
     written.unwrap_or_else(|error| panic!("{name}: {error}"));
     folder
+}
+
+/// Hand-made tables of MIMIC.
+fn copy(tables: &str, root: &Path) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FIXTURES).join(tables);
+    for entry in fs::read_dir(folder).expect("the fixtures of the workspace") {
+        let path = entry.expect("an entry").path();
+        if let Some(name) = path.file_name().filter(|_| path.is_file()) {
+            fs::copy(&path, root.join(name)).expect("a writable folder");
+        }
+    }
+}
+
+/// The packed tables of a folder as they are without packing.
+fn unpack(root: &Path) {
+    for name in ["admissions.csv", "discharge.csv"] {
+        let packed = root.join(format!("{name}.gz"));
+        let mut text = Vec::new();
+        let file = fs::File::open(&packed).expect("a packed table");
+        MultiGzDecoder::new(file).read_to_end(&mut text).expect("whole");
+        fs::write(root.join(name), text).expect("a writable folder");
+        fs::remove_file(packed).expect("a writable folder");
+    }
 }
 
 /// The corpora without a twin, a few made-up examples each.
