@@ -3,18 +3,21 @@
 use anyhow::Result;
 use minim_datasets::{card, card_names, published_names};
 
+use super::say;
+
 /// `cargo xtask data list`.
 pub(super) fn list() -> Result<()> {
+    let mut text = String::new();
     for name in card_names() {
         let card = card(name)?;
         let variant = if published_names().any(|published| published == card.reader) { ", --as-published" } else { "" };
         let reader = if card.reader == name { String::new() } else { format!(", reader {}", card.reader) };
-        println!("{name} ({}{reader}{variant})", card.task);
-        println!("  {}\n  licence: {}", sentence(&card.source), sentence(&card.licence));
+        let (source, licence) = (sentence(&card.source), sentence(&card.licence));
+        text.push_str(&format!("{name} ({}{reader}{variant})\n  {source}\n  licence: {licence}\n", card.task));
     }
-    println!("jsonl (any)\n  Files that `data prepare` wrote, or your own.\n  licence: that of the data.");
-    println!("\nWhere to get each, its splits and its flaws: datasets/<name>.toml");
-    Ok(())
+    text.push_str("jsonl (any)\n  Files that `data prepare` wrote, or your own.\n  licence: that of the data.\n");
+    text.push_str("\nWhere to get each, its splits and its flaws: datasets/<name>.toml\n");
+    say(&text)
 }
 
 /// The first sentence of a text.

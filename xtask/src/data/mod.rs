@@ -9,6 +9,7 @@ mod prepare;
 mod stats;
 mod synth;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -123,6 +124,14 @@ pub(crate) fn data(what: What) -> Result<()> {
             println!("{count} synthetic notes, seed {seed}: {}", out.display());
             Ok(())
         }
+    }
+}
+
+/// Prints a text; that nobody reads it to its end (`| head`) is no failure.
+fn say(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

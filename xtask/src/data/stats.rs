@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use minim_datasets::{Kind, LIMITS, Lengths, Remarks, Split, Statistics};
 use serde::Deserialize;
 
-use super::Source;
 use super::columns::aligned;
 use super::prepare::{MOST_LABELS, write};
+use super::{Source, say};
 use crate::engine;
 use crate::input::InputError;
 
@@ -25,9 +25,8 @@ pub(super) fn stats(source: &Source, model: Option<&Path>, binary: Option<PathBu
     let Some(model) = model else {
         let mut found = Statistics::default();
         let remarks = source.pass(&mut found)?;
-        print!("{}", told(source, &found, &remarks));
-        println!("Lengths in pieces need a tokenizer: give its model folder with --model");
-        return Ok(());
+        let hint = "Lengths in pieces need a tokenizer: give its model folder with --model\n";
+        return say(&(told(source, &found, &remarks) + hint));
     };
     if !model.is_dir() {
         return Err(InputError(format!("--model {}: not found; expected a model folder", model.display())).into());
@@ -44,9 +43,7 @@ pub(super) fn stats(source: &Source, model: Option<&Path>, binary: Option<PathBu
     };
     let pieces = pieces(&binary, model, folder.path(), &found)?;
     folder.close().context("cannot remove the temporary folder, which holds the texts")?;
-    print!("{}", told(source, &found, &remarks));
-    print!("{}", aligned(&lengths("pieces", &pieces)));
-    Ok(())
+    say(&(told(source, &found, &remarks) + &aligned(&lengths("pieces", &pieces))))
 }
 
 /// The pieces of each example, in the order of [`Split::ALL`].
@@ -59,10 +56,9 @@ fn pieces(binary: &Path, model: &Path, folder: &Path, found: &Statistics) -> Res
         let reason = log.lines().rev().find_map(|line| line.strip_prefix("error: ")).unwrap_or("no message");
         bail!("{} lengths: {reason}", binary.display());
     }
-    let printed: BTreeMap<String, Pieces> = serde_json::from_slice(&output.stdout)
+    let mut printed: BTreeMap<String, Pieces> = serde_json::from_slice(&output.stdout)
         .ok()
         .with_context(|| format!("{} lengths printed no lengths", binary.display()))?;
-    let mut printed = printed;
     let mut of = |split: Split| {
         let lengths = printed.remove(split.name()).map(|pieces| pieces.lengths).unwrap_or_default();
         let examples = found.splits[split as usize].examples;
