@@ -98,6 +98,11 @@ pub(crate) fn adapted(base: &str, adapter: Option<&str>, device: &Device) -> (Cl
 
 /// A copy of a model folder whose configuration has no dropout: it would act on a device that differentiates.
 fn without_dropout(folder: &Path) -> TempDir {
+    with_dropout(folder, 0.0)
+}
+
+/// A copy of a model folder with this rate wherever its configuration has one.
+pub(crate) fn with_dropout(folder: &Path, rate: f64) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -108,10 +113,10 @@ fn without_dropout(folder: &Path) -> TempDir {
     let path = copy.path().join("config.json");
     let mut config: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     // Llama's head has dropout where the configuration is silent.
-    config["classifier_dropout"] = 0.0.into();
+    config["classifier_dropout"] = rate.into();
     for (key, value) in config.as_object_mut().unwrap() {
         if key.contains("drop") && value.is_number() {
-            *value = 0.0.into();
+            *value = rate.into();
         }
     }
     std::fs::write(path, config.to_string()).unwrap();

@@ -1,17 +1,19 @@
 //! Gradients of every trained parameter within 1e-4 relative of torch's and peft's, and of no other parameter.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
 use minim_adapters::count;
 use minim_engine::recompute;
-use minim_models::published_name;
+use minim_models::{Checkpoint, Classifier, HeadKind, published_name};
 use serde::Deserialize;
 
 use crate::fixtures::{
-    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, flat_logits_of, furthest, json, tensors,
-    values,
+    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest, json,
+    tensors, values, with_dropout,
 };
 
 #[derive(Deserialize)]
@@ -37,10 +39,65 @@ fn gradients_equal_those_of_peft() {
     assert_eq!(check_all(false), 53, "a fixture without a test");
 }
 
+/// The device's generator is the process's: tests that seed it wait for each other.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
 /// What is computed twice must come out as it did the first time.
 #[test]
 fn gradient_checkpointing_leaves_gradients_as_they_are() {
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     assert_eq!(check_all(true), 53, "a fixture without a test");
+}
+
+/// With dropout: the masks of the second computation are those of the first, or the slope along the gradient is another one.
+#[test]
+fn gradient_checkpointing_drops_the_same_twice() {
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+    let copy = with_dropout(&folder("seq"), 0.1);
+    let device = cpu().autodiff();
+    let cases: BTreeMap<String, Case> = json("gradients.json");
+    let case = cases.values().find(|case| matches!(case.labels, Labels::Sequence(_))).unwrap();
+    let Labels::Sequence(labels) = &case.labels else { unreachable!() };
+    let batch = case.inputs.batch(&device);
+    let model = Checkpoint::open(copy.path()).unwrap().classifier(HeadKind::Sequence, 3, 0, &device).unwrap().model;
+    let at = |model: &Classifier| {
+        recompute(model, &batch, 7, |hidden| cross_entropy(flat_logits_of(model, hidden, &batch), labels))
+    };
+    let (loss, gradients) = at(&model);
+    let mut square = SquaredNorm { gradients: &gradients, sum: 0.0 };
+    model.visit(&mut square);
+    let expected = square.sum;
+    let step = 1e-3 / expected.sqrt();
+    let moved = |sign: f64| {
+        f64::from(values(at(&model.clone().map(&mut Along { gradients: &gradients, step: sign * step })).0)[0])
+    };
+    let slope = (moved(1.0) - moved(-1.0)) / (2.0 * step);
+    assert!((slope / expected - 1.0).abs() < 0.02, "slope {slope}, gradient's square {expected}");
+    assert_eq!(values(loss), values(at(&model).0), "a step is decided by its number");
+}
+
+struct SquaredNorm<'a> {
+    gradients: &'a GradientsParams,
+    sum: f64,
+}
+
+impl ModuleVisitor for SquaredNorm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self.gradients.get::<D>(param.id).unwrap();
+        self.sum += values(gradient).iter().map(|&v| f64::from(v).powi(2)).sum::<f64>();
+    }
+}
+
+struct Along<'a> {
+    gradients: &'a GradientsParams,
+    step: f64,
+}
+
+impl ModuleMapper for Along<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let gradient = self.gradients.get::<D>(param.id).unwrap();
+        param.map(|tensor| Tensor::from_inner(tensor.inner() + gradient * self.step).require_grad())
+    }
 }
 
 fn check_all(checkpointing: bool) -> usize {
