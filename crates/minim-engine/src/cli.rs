@@ -3,11 +3,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use minim_adapters::{LoraConfig, Method};
+use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
 use minim_engine::flops::flops;
 use minim_engine::logits::Logits;
-use minim_engine::predict::{evaluate_file, predict_file};
+use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
 use minim_engine::{Error, Options, TrainedRun, chosen, count, ia3, train};
 use minim_experiment::{Experiment, Store};
@@ -48,6 +49,20 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
         /// Labelled examples: .csv or .jsonl (texts), .conll or .jsonl (words), .tsv or .jsonl (relations)
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Compare two trained runs of one task on a labelled file, by paired bootstrap over documents; prints one JSON object
+    Compare {
+        /// The folder of the first run
+        #[arg(long = "run", value_name = "DIR")]
+        first: PathBuf,
+        /// The folder of the second, which is subtracted
+        #[arg(long = "with", value_name = "DIR")]
+        second: PathBuf,
+        /// Labelled examples, as for evaluate
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
         #[command(flatten)]
@@ -189,23 +204,12 @@ impl Cli {
             Command::Train { experiment, out, device } => train_one(&experiment, &out, device.device),
             Command::Evaluate { run, data, device } => {
                 let device = device.device.open()?.device;
-                let evaluation = evaluate_file(&TrainedRun::open(&run, &device)?, &data, &device)?;
-                let per_label: Vec<_> = evaluation
-                    .scores
-                    .per_label
-                    .iter()
-                    .map(|row| {
-                        serde_json::json!({
-                            "label": row.label, "precision": row.precision, "recall": row.recall, "f1": row.f1, "support": row.support
-                        })
-                    })
-                    .collect();
-                print(&serde_json::json!({
-                    "examples": evaluation.predictions.len(),
-                    "loss": evaluation.loss,
-                    "scores": evaluation.scores.values,
-                    "per_label": per_label,
-                }))
+                print(&assess_file(&TrainedRun::open(&run, &device)?, &data, &device)?)
+            }
+            Command::Compare { first, second, data, device } => {
+                let device = device.device.open()?.device;
+                let (first, second) = (TrainedRun::open(&first, &device)?, TrainedRun::open(&second, &device)?);
+                print(&compare_runs([&first, &second], &data, &device)?)
             }
             Command::Predict { run, input, output, device } => {
                 let device = device.device.open()?.device;
@@ -323,19 +327,26 @@ fn train_one(file: &Path, out: &Path, device: Choice) -> Result<(), Error> {
     let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
     let record = train(run, Options { device, folder, renderer })?;
     store.write(&record)?;
-    let score = record.scores.test.get(&run.task.select);
+    let test = |name: &str| {
+        let score = record.scores.test.get(name).map_or("undefined".into(), |score| format!("{score:.4}"));
+        format!("test {name} {score}")
+    };
+    // What was missed is still in the text: F1 would hide it behind precision.
+    let recall = run.task.is_deidentification().then(|| test("entity_recall") + ", ").unwrap_or_default();
+    let range = record.scores.test_interval.as_ref().map(|range| format!(" [{:.4}, {:.4}]", range.low, range.high));
     println!(
-        "{}: test {} {}, record {}",
+        "{}: {recall}{}{}, record {}",
         record.run_id,
-        run.task.select,
-        score.map_or("undefined".into(), |score| format!("{score:.4}")),
+        test(&run.task.select),
+        range.unwrap_or_default(),
         store.record_path(&record.run_id).display()
     );
     Ok(())
 }
 
-fn print(json: &serde_json::Value) -> Result<(), Error> {
-    writeln!(std::io::stdout(), "{json:#}").map_err(Error::io(Path::new("standard output")))
+fn print(json: &impl serde::Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(json).map_err(|e| Error::Input(e.to_string()))?;
+    writeln!(std::io::stdout(), "{json}").map_err(Error::io(Path::new("standard output")))
 }
 
 mod bench;
