@@ -40,6 +40,9 @@ enum Command {
         /// Folder for the record and the run's files
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Keep no token ids beside the dataset (DATA/.minim-cache), and read none
+        #[arg(long)]
+        no_cache: bool,
         #[command(flatten)]
         device: DeviceArgument,
     },
@@ -56,12 +59,9 @@ enum Command {
     },
     /// Compare two trained runs of one task on a labelled file, by paired bootstrap over documents; prints one JSON object
     Compare {
-        /// The folder of the first run
-        #[arg(long = "run", value_name = "DIR")]
-        first: PathBuf,
-        /// The folder of the second, which is subtracted
-        #[arg(long = "with", value_name = "DIR")]
-        second: PathBuf,
+        /// The folders of the two trained runs: --run A --run B, of which B is subtracted from A
+        #[arg(long = "run", value_name = "DIR", required = true)]
+        runs: Vec<PathBuf>,
         /// Labelled examples, as for evaluate
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
@@ -201,14 +201,19 @@ enum ExportTarget {
 impl Cli {
     pub(crate) fn run(self) -> Result<(), Error> {
         match self.command {
-            Command::Train { experiment, out, device } => train_one(&experiment, &out, device.device),
+            Command::Train { experiment, out, no_cache, device } => {
+                train_one(&experiment, &out, !no_cache, device.device)
+            }
             Command::Evaluate { run, data, device } => {
                 let device = device.device.open()?.device;
                 print(&assess_file(&TrainedRun::open(&run, &device)?, &data, &device)?)
             }
-            Command::Compare { first, second, data, device } => {
+            Command::Compare { runs, data, device } => {
+                let [first, second] = &runs[..] else {
+                    return Err(Error::Input(format!("--run: {} given, expected two", runs.len())));
+                };
                 let device = device.device.open()?.device;
-                let (first, second) = (TrainedRun::open(&first, &device)?, TrainedRun::open(&second, &device)?);
+                let (first, second) = (TrainedRun::open(first, &device)?, TrainedRun::open(second, &device)?);
                 print(&compare_runs([&first, &second], &data, &device)?)
             }
             Command::Predict { run, input, output, device } => {
@@ -310,7 +315,7 @@ fn method(adapter: AdapterKind, rank: usize, targets: &[String], config: &Config
     }
 }
 
-fn train_one(file: &Path, out: &Path, device: Choice) -> Result<(), Error> {
+fn train_one(file: &Path, out: &Path, cache: bool, device: Choice) -> Result<(), Error> {
     let experiment = Experiment::read(file)?;
     let runs = experiment.runs();
     let [run] = &runs[..] else {
@@ -325,14 +330,14 @@ fn train_one(file: &Path, out: &Path, device: Choice) -> Result<(), Error> {
     let folder = store.run_folder(&run.id());
     // The dashboard needs a terminal; a sweep's log is better off with a line per evaluation.
     let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
-    let record = train(run, Options { device, folder, renderer })?;
+    let record = train(run, Options { device, folder, cache, renderer })?;
     store.write(&record)?;
     let test = |name: &str| {
         let score = record.scores.test.get(name).map_or("undefined".into(), |score| format!("{score:.4}"));
         format!("test {name} {score}")
     };
     // What was missed is still in the text: F1 would hide it behind precision.
-    let recall = run.task.is_deidentification().then(|| test("entity_recall") + ", ").unwrap_or_default();
+    let recall = if run.task.is_deidentification() { test("entity_recall") + ", " } else { String::new() };
     let range = record.scores.test_interval.as_ref().map(|range| format!(" [{:.4}, {:.4}]", range.low, range.high));
     println!(
         "{}: {recall}{}{}, record {}",

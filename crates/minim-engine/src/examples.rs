@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use minim_datasets::{Dataset, FewShot, LabelSet};
 use minim_experiment::{ClassShots, Long, Pool, Purpose, Run, Shots, SplitCounts, TaskKind, stream};
-use minim_tasks::{EncodedExample, ExampleSlice, Task, Tokenizer, limit, subsample_negatives};
+use minim_tasks::{Cache, EncodedExample, ExampleSlice, Origin, Task, Tokenizer, limit, subsample_negatives};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -65,7 +65,14 @@ pub(crate) fn task(run: &Run, labels: LabelSet) -> Result<Task, Error> {
 
 impl Encoded {
     /// Draws the training examples and encodes all splits.
-    pub(crate) fn new(dataset: Dataset, run: &Run, task: &Task, tokenizer: &Tokenizer) -> Result<Self, Error> {
+    pub(crate) fn new(
+        dataset: Dataset,
+        run: &Run,
+        task: &Task,
+        tokenizer: &Tokenizer,
+        cache: Option<&Cache>,
+    ) -> Result<Self, Error> {
+        let encoder = Encoder { task, tokenizer, cache };
         let seed = stream(run.seed, Purpose::FewShot);
         let (dataset, few_shot) = match (run.task.few_shot, run.task.few_shot_validation) {
             (None, None) => (dataset, None),
@@ -81,11 +88,11 @@ impl Encoded {
         let encoded = match dataset {
             Dataset::Sequence(splits) => {
                 let train = cap(splits.train, run, &mut rng);
-                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..])
+                encoder.splits(&train[..], &splits.validation[..], &splits.test[..])
             }
             Dataset::Tokens(splits) => {
                 let train = cap(splits.train, run, &mut rng);
-                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..])
+                encoder.splits(&train[..], &splits.validation[..], &splits.test[..])
             }
             Dataset::Relations(splits) => {
                 let negative = negative(run, &splits.labels)?;
@@ -96,7 +103,7 @@ impl Encoded {
                     _ => splits.train,
                 };
                 let train = cap(train, run, &mut rng);
-                encode(task, tokenizer, &train[..], &splits.validation[..], &splits.test[..])
+                encoder.splits(&train[..], &splits.validation[..], &splits.test[..])
             }
         }?;
         Ok(Self { few_shot: few_shot.map(summary), ..encoded })
@@ -158,21 +165,38 @@ fn cap<T>(examples: Vec<T>, run: &Run, rng: &mut ChaCha8Rng) -> Vec<T> {
     }
 }
 
-fn encode<'a, E>(
-    task: &Task,
-    tokenizer: &Tokenizer,
-    train: &'a [E],
-    validation: &'a [E],
-    test: &'a [E],
-) -> Result<Encoded, Error>
-where
-    &'a [E]: Into<ExampleSlice<'a>>,
-{
-    Ok(Encoded {
-        train: Arc::new(task.encode_all(train, tokenizer)?),
-        validation: Arc::new(task.encode_all(validation, tokenizer)?),
-        test: Arc::new(task.encode_all(test, tokenizer)?),
-        test_documents: test.into().documents(),
-        few_shot: None,
-    })
+/// What turns examples into ids.
+struct Encoder<'a> {
+    task: &'a Task,
+    tokenizer: &'a Tokenizer,
+    cache: Option<&'a Cache>,
+}
+
+impl Encoder<'_> {
+    fn splits<'a, E>(&self, train: &'a [E], validation: &'a [E], test: &'a [E]) -> Result<Encoded, Error>
+    where
+        &'a [E]: Into<ExampleSlice<'a>>,
+    {
+        Ok(Encoded {
+            train: Arc::new(self.split("train", train.into())?),
+            validation: Arc::new(self.split("validation", validation.into())?),
+            test: Arc::new(self.split("test", test.into())?),
+            test_documents: test.into().documents(),
+            few_shot: None,
+        })
+    }
+
+    fn split(&self, name: &str, examples: ExampleSlice<'_>) -> Result<Vec<EncodedExample>, Error> {
+        let Some(cache) = self.cache else { return Ok(self.task.encode_all(examples, self.tokenizer)?) };
+        let (encoded, origin) = cache.encode_all(self.task, examples, self.tokenizer)?;
+        match origin {
+            Origin::Read => tracing::info!("{name} split: token ids from the cache"),
+            Origin::Mended { file } => tracing::warn!("{}: damaged, written anew", file.display()),
+            Origin::Unwritable { file, source } => {
+                tracing::info!("{name} split: token ids are not kept: {}: {source}", file.display());
+            }
+            _ => {}
+        }
+        Ok(encoded)
+    }
 }

@@ -17,7 +17,7 @@ use minim_experiment::{
     Versions, stream,
 };
 use minim_models::published_name;
-use minim_tasks::{Place, Tokenizer};
+use minim_tasks::{Cache, Place, Tokenizer};
 
 use crate::device::Opened;
 use crate::learnable::Learnable;
@@ -34,6 +34,8 @@ pub struct Options {
     pub device: Opened,
     /// The folder for the run's files.
     pub folder: PathBuf,
+    /// Whether token ids are kept beside the dataset, for the next run.
+    pub cache: bool,
     /// Draws the training's progress; `None` for burn-train's dashboard on a terminal.
     pub renderer: Option<Box<dyn MetricsRenderer>>,
 }
@@ -62,7 +64,8 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     run_folder::check_length(run.task.max_length, &checkpoint, &format!("task {}", run.task.name))?;
     let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
     tokenizer.check_vocab(checkpoint.config().vocab_size())?;
-    let data = Encoded::new(dataset, run, &task, &tokenizer)?;
+    let cache = options.cache.then(|| Cache::beside(&run.task.data));
+    let data = Encoded::new(dataset, run, &task, &tokenizer, cache.as_ref())?;
 
     let majority = |truth| Ok::<_, Error>(task.majority(&data.train, truth)?.values);
     let majority = Majority { validation: majority(&data.validation)?, test: majority(&data.test)? };

@@ -24,6 +24,15 @@ impl ExampleSlice<'_> {
         }
     }
 
+    /// The number of examples.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Sequence(examples) => examples.len(),
+            Self::Tokens(examples) => examples.len(),
+            Self::Relations(examples) => examples.len(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Sequence(_) => Kind::Sequence,
