@@ -40,7 +40,7 @@ enum Command {
         /// Folder for the record and the run's files
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// Keep no token ids beside the dataset (DATA/.minim-cache), and read none
+        /// Keep no token ids beside the dataset (DATA/.minim-cache), and read none; so too where MINIM_NO_CACHE is set
         #[arg(long)]
         no_cache: bool,
         #[command(flatten)]
@@ -202,7 +202,9 @@ impl Cli {
     pub(crate) fn run(self) -> Result<(), Error> {
         match self.command {
             Command::Train { experiment, out, no_cache, device } => {
-                train_one(&experiment, &out, !no_cache, device.device)
+                // For the runs that cargo xtask starts.
+                let cache = !no_cache && std::env::var_os("MINIM_NO_CACHE").is_none();
+                train_one(&experiment, &out, cache, device.device)
             }
             Command::Evaluate { run, data, device } => {
                 let device = device.device.open()?.device;

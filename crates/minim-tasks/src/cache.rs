@@ -24,6 +24,8 @@ use crate::{Encoded, EncodedExample, Error, ExampleSlice, Task, Tokenizer};
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
+    /// Splits with less text, in bytes, are not kept.
+    least_text: usize,
 }
 
 /// How a split came to be encoded.
@@ -66,7 +68,7 @@ impl Cache {
 
     /// The cache of the dataset in the folder `data`.
     pub fn beside(data: &Path) -> Self {
-        Self { folder: data.join(Self::FOLDER) }
+        Self { folder: data.join(Self::FOLDER), least_text: Self::LEAST_TEXT }
     }
 
     /// [`Task::encode_all`], from the cache where it has this split.
@@ -81,7 +83,7 @@ impl Cache {
         tokenizer: &Tokenizer,
     ) -> Result<(Vec<EncodedExample>, Origin), Error> {
         let examples = examples.into();
-        if task.kind() != examples.kind() || text_bytes(examples) < Self::LEAST_TEXT {
+        if task.kind() != examples.kind() || text_bytes(examples) < self.least_text {
             return Ok((task.encode_all(examples, tokenizer)?, Origin::Small));
         }
         let key = key(task, examples, tokenizer)?;
@@ -311,16 +313,20 @@ mod tests {
         Task::new(kind, LabelSet::new(names.to_vec()).unwrap(), max_length, None).unwrap()
     }
 
-    /// More text than [`Cache::LEAST_TEXT`].
+    /// A cache that keeps little text, too.
+    fn cache(data: &tempfile::TempDir) -> Cache {
+        Cache { least_text: 1 << 10, ..Cache::beside(data.path()) }
+    }
+
     fn texts() -> Vec<Labelled> {
-        let text = |index: usize| format!("patient {index} {CANARY} {}", "has chest pain. ".repeat(80 + index % 90));
+        let text = |index: usize| format!("patient {index} {CANARY} {}", "has chest pain. ".repeat(1 + index % 20));
         let example = |index| Labelled {
             id: format!("note-{index}#0"),
             text: text(index),
             text_pair: (index % 5 == 0).then(|| "no fever".to_owned()),
             label: index % 3,
         };
-        (0..800).map(example).collect()
+        (0..40).map(example).collect()
     }
 
     fn words() -> Vec<Tagged> {
@@ -355,7 +361,7 @@ mod tests {
         &'a [E]: Into<ExampleSlice<'a>>,
     {
         let data = tempfile::tempdir().unwrap();
-        let cache = Cache::beside(data.path());
+        let cache = cache(&data);
         let tokenizer = tokenizer("tokenizer-uncased");
         let (first, origin) = cache.encode_all(task, examples, &tokenizer).unwrap();
         assert!(matches!(origin, Origin::Written), "{origin:?}");
@@ -378,7 +384,7 @@ mod tests {
     #[test]
     fn every_setting_has_a_file_of_its_own() {
         let data = tempfile::tempdir().unwrap();
-        let cache = Cache::beside(data.path());
+        let cache = cache(&data);
         let (uncased, cased) = (tokenizer("tokenizer-uncased"), tokenizer("tokenizer-cased"));
         let mut examples = texts();
         let cut = task(Kind::Sequence, 32);
@@ -393,23 +399,23 @@ mod tests {
         fresh(&task(Kind::Sequence, 33), &examples, &uncased);
         fresh(&windows(0), &examples, &uncased);
         fresh(&windows(1), &examples, &uncased);
-        examples[799].text.push('.');
+        examples[39].text.push('.');
         fresh(&cut, &examples, &uncased);
-        examples[799].text_pair = Some(String::new());
+        examples[39].text_pair = Some(String::new());
         fresh(&cut, &examples, &uncased);
         // A label is no part of it, and comes from the examples.
-        examples[799].label = 0;
+        examples[39].label = 0;
         let (encoded, origin) = cache.encode_all(&cut, &examples[..], &uncased).unwrap();
         assert!(matches!(origin, Origin::Read));
-        assert_eq!(encoded[799].labels, [0]);
-        examples[799].label = 9;
+        assert_eq!(encoded[39].labels, [0]);
+        examples[39].label = 9;
         assert!(cache.encode_all(&cut, &examples[..], &uncased).unwrap_err().to_string().contains("label 9"));
     }
 
     #[test]
     fn a_damaged_file_is_written_anew() {
         let data = tempfile::tempdir().unwrap();
-        let cache = Cache::beside(data.path());
+        let cache = cache(&data);
         let (task, tokenizer, examples) = (task(Kind::Sequence, 16), tokenizer("tokenizer-uncased"), texts());
         let (first, _) = cache.encode_all(&task, &examples[..], &tokenizer).unwrap();
         let file = only_file(&cache.folder);
@@ -459,7 +465,7 @@ mod tests {
     #[test]
     fn no_text_stands_in_it_and_nobody_else_can_read_it() {
         let data = tempfile::tempdir().unwrap();
-        let cache = Cache::beside(data.path());
+        let cache = cache(&data);
         let examples = texts();
         cache.encode_all(&task(Kind::Sequence, 512), &examples[..], &tokenizer("tokenizer-uncased")).unwrap();
         let file = only_file(&cache.folder);
@@ -480,10 +486,10 @@ mod tests {
         // A file where the folder should be: refused for everybody, root included.
         fs::write(data.path().join(Cache::FOLDER), "in the way").unwrap();
         let (task, tokenizer, examples) = (task(Kind::Sequence, 16), tokenizer("tokenizer-uncased"), texts());
-        let (encoded, origin) = Cache::beside(data.path()).encode_all(&task, &examples[..], &tokenizer).unwrap();
+        let (encoded, origin) = cache(&data).encode_all(&task, &examples[..], &tokenizer).unwrap();
         assert!(matches!(origin, Origin::Unwritable { .. }), "{origin:?}");
         assert_eq!(encoded, task.encode_all(&examples[..], &tokenizer).unwrap());
-        let (_, origin) = Cache::beside(data.path()).encode_all(&task, &examples[..9], &tokenizer).unwrap();
+        let (_, origin) = cache(&data).encode_all(&task, &examples[..2], &tokenizer).unwrap();
         assert!(matches!(origin, Origin::Small), "{origin:?}");
     }
 }
