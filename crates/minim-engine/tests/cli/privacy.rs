@@ -80,8 +80,9 @@ fn no_file_and_no_line_holds_text_of_the_input() {
         let good = scratch.read(task.train_file);
         for (number, bad) in [
             (2, format!("{CANARY}\n")),
-            (2, format!("{CANARY},{CANARY},{CANARY}\n")),
-            (2, format!("a\t{CANARY}\t{CANARY}\n")),
+            // Ids are shown, and labels that look like some: one word. This is none.
+            (2, format!("a,{CANARY},the {CANARY} of today\n")),
+            (2, format!("a\t{CANARY}\tthe {CANARY} of today\n")),
             (3, format!("\"{CANARY}\n")),
             (3, format!("{CANARY}\tB-{CANARY} {CANARY}\n")),
             (3, "\u{0}\n".to_owned()),
