@@ -24,6 +24,16 @@ struct Fixture {
     texts: Vec<Text>,
     pairs: Vec<Text>,
     word_lists: Vec<WordList>,
+    #[serde(default)]
+    windows: Vec<Windows>,
+}
+
+#[derive(Deserialize)]
+struct Windows {
+    text: String,
+    max_length: usize,
+    stride: usize,
+    ids: Vec<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +79,11 @@ fn check(tokenizer: &Tokenizer, fixture: &Fixture) {
         assert_eq!((&found.ids, &found.types), (&row.ids, &row.type_ids), "{name:?}");
         assert_eq!(found.words, row.word_ids, "{name:?}");
     }
+    for row in &fixture.windows {
+        let found = tokenizer.encode_windows(&row.text, None, row.max_length, row.stride).unwrap();
+        let found: Vec<Vec<u32>> = found.into_iter().map(|window| window.ids).collect();
+        assert_eq!(found, row.ids, "{:?}", (&row.text, row.max_length, row.stride));
+    }
 }
 
 #[test]
@@ -77,6 +92,7 @@ fn ids_equal_those_of_transformers() {
     let fixtures: Fixtures = serde_json::from_str(&json).unwrap();
     for (case, fixture) in [("uncased", &fixtures.uncased), ("cased", &fixtures.cased)] {
         assert!(fixture.texts.len() > 40 && fixture.pairs.len() > 30 && fixture.word_lists.len() > 20);
+        assert!(fixture.windows.iter().filter(|row| row.ids.len() > 2).count() > 20);
         for layout in ["", "-json"] {
             check(&tokenizer(&format!("tokenizer-{case}{layout}")), fixture);
         }
