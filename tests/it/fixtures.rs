@@ -9,7 +9,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::{Method, attach};
 use minim_engine::device::Choice;
-use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
+use minim_models::{Backbone, Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
@@ -132,10 +132,15 @@ pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[i64]) -> Tensor<1> {
 
 /// Logits of either head as `[rows, labels]`.
 pub(crate) fn flat_logits(model: &Classifier, batch: &TokenBatch) -> Tensor<2> {
+    flat_logits_of(model, model.backbone().forward(batch), batch)
+}
+
+/// The same from the backbone's hidden states.
+pub(crate) fn flat_logits_of(model: &Classifier, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {
     match model.head() {
-        HeadKind::Sequence => model.sequence_logits(batch),
+        HeadKind::Sequence => model.sequence_logits_of(hidden, batch),
         HeadKind::Token => {
-            let logits = model.token_logits(batch);
+            let logits = model.token_logits_of(hidden);
             let [rows, seq, labels] = logits.dims();
             logits.reshape([rows * seq, labels])
         }

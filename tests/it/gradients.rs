@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use minim_adapters::count;
+use minim_engine::recompute;
 use minim_models::published_name;
 use serde::Deserialize;
 
 use crate::fixtures::{
-    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, furthest, json, tensors, values,
+    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, flat_logits_of, furthest, json, tensors,
+    values,
 };
 
 #[derive(Deserialize)]
@@ -32,31 +34,48 @@ enum Labels {
 
 #[test]
 fn gradients_equal_those_of_peft() {
+    assert_eq!(check_all(false), 53, "a fixture without a test");
+}
+
+/// What is computed twice must come out as it did the first time.
+#[test]
+fn gradient_checkpointing_leaves_gradients_as_they_are() {
+    assert_eq!(check_all(true), 53, "a fixture without a test");
+}
+
+fn check_all(checkpointing: bool) -> usize {
     let mut tested = 0;
     for family in FAMILIES {
         let cases: BTreeMap<String, Case> = json(&format!("{family}gradients.json"));
         tested += cases.len();
-        check(family, cases);
+        check(family, cases, checkpointing);
     }
-    assert_eq!(tested, 53, "a fixture without a test");
+    tested
 }
 
-fn check(family: &str, cases: BTreeMap<String, Case>) {
+fn check(family: &str, cases: BTreeMap<String, Case>, checkpointing: bool) {
     for (name, case) in cases {
-        let device = cpu().autodiff();
         let base = case.base.clone().unwrap_or_else(|| name.trim_start_matches("full-").to_string());
         let (base, adapter) = (format!("{family}{base}"), case.adapter.map(|adapter| format!("{family}{adapter}")));
         let name = format!("{family}{name}");
-        let (model, method, modules) = adapted(&base, adapter.as_deref(), &device);
+        let (model, method, modules) = adapted(&base, adapter.as_deref(), &cpu());
+        let device = cpu().autodiff();
+        let model = model.fork(&device).train();
         assert_eq!(count(&model, &method, &modules, published_name).trainable, case.trainable, "{name}");
         // The fixtures were made without dropout in the adapter.
         let labels = match case.labels {
             Labels::Sequence(labels) => labels,
             Labels::Token(labels) => labels.into_iter().flatten().collect(),
         };
-        let loss = cross_entropy(flat_logits(&model, &case.inputs.batch(&device)), &labels);
-        assert!((values(loss.clone())[0] - case.loss).abs() < 1e-4, "{name}: loss");
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let batch = case.inputs.batch(&device);
+        let (loss, gradients) = if checkpointing {
+            recompute(&model, &batch, 1, |hidden| cross_entropy(flat_logits_of(&model, hidden, &batch), &labels))
+        } else {
+            let loss = cross_entropy(flat_logits(&model, &batch), &labels);
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            (loss, gradients)
+        };
+        assert!((values(loss)[0] - case.loss).abs() < 1e-4, "{name}: loss");
         let found = Published::gradients(&model, &gradients);
         let expected = tensors(&format!("{name}.gradients.safetensors"));
         assert_eq!(

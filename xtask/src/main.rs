@@ -83,7 +83,7 @@ enum Verb {
     },
     /// Time optimiser steps of every method on published model shapes, beside transformers and peft where a Python has them.
     Bench(bench::Arguments),
-    /// Write synthetic data.
+    /// Corpora: list, check, count and prepare them; and write synthetic ones.
     Data {
         #[command(subcommand)]
         what: data::What,
@@ -103,7 +103,7 @@ fn main() -> ExitCode {
         Verb::Report { folder } => report::report(&folder),
         Verb::Fetch { model, list, out } => fetch::fetch(model.filter(|_| !list).as_deref(), out),
         Verb::Bench(arguments) => bench::bench(arguments),
-        Verb::Data { what } => data::write(what),
+        Verb::Data { what } => data::data(what),
         Verb::Check => check::check(),
         Verb::Tidy => tidy::tidy(),
     };

@@ -57,21 +57,45 @@ pub struct Card {
     pub synthetic: bool,
 }
 
-/// The number of examples in a whole copy of a dataset; absent where it is not known.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// What a whole copy of a dataset holds, as far as a source says; absent where it is not known.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
+    /// Who counted, if it is not those who made the splits.
+    pub source: Option<String>,
     /// Training examples.
     pub train: Option<usize>,
     /// Validation examples.
     pub validation: Option<usize>,
     /// Test examples.
     pub test: Option<usize>,
-    /// Examples in all splits together, where only that is known; how nearly, the card's `splits` says.
+    /// Training and validation examples together, where the official training part is divided another way.
+    pub train_and_validation: Option<usize>,
+    /// Validation and test examples together, where the official test part is divided another way.
+    pub validation_and_test: Option<usize>,
+    /// Examples in all splits together, where only that is known.
     pub total: Option<usize>,
+    /// Documents read.
+    pub documents: Option<usize>,
+    /// Annotations, those that are left out included.
+    pub annotations: Option<usize>,
+    /// The share by which a found count may differ from its expected one.
+    #[serde(default)]
+    pub within: f64,
     /// Examples (or words, for tags) of each label over all splits.
     #[serde(default)]
     pub labels: BTreeMap<String, usize>,
+    /// Those of the training split.
+    #[serde(default)]
+    pub train_labels: BTreeMap<String, usize>,
+    /// Those of the validation split.
+    #[serde(default)]
+    pub validation_labels: BTreeMap<String, usize>,
+    /// Those of the test split.
+    #[serde(default)]
+    pub test_labels: BTreeMap<String, usize>,
+    /// What the study's own variant holds.
+    pub as_published: Option<Box<Expected>>,
 }
 
 /// The names that [`card`] knows.
@@ -127,7 +151,13 @@ mod tests {
             assert!(!card.flaws.is_empty() && !card.synthetic, "{name}");
             let texts = [card.source, card.licence, card.how_to_get, card.splits];
             assert!(texts.iter().all(|text| text.len() > 10), "{name}");
-            assert!(card.expected.labels.keys().all(|label| card.labels.contains(label)), "{name}");
+            for expected in [Some(&card.expected), card.expected.as_published.as_deref()].into_iter().flatten() {
+                let Expected { labels, train_labels, validation_labels, test_labels, .. } = expected;
+                let all = [labels, train_labels, validation_labels, test_labels];
+                let mut named = all.iter().flat_map(|counts| counts.keys());
+                assert!(named.all(|label| card.labels.contains(label)), "{name}");
+                assert!((0.0..=0.01).contains(&expected.within), "{name}");
+            }
         }
     }
 

@@ -144,6 +144,28 @@ pub enum Error {
         /// The reason.
         problem: String,
     },
+    /// A reader without the study's own variant.
+    #[error("{name} has no variant as published; those that have: {known}")]
+    NoPublished {
+        /// The reader's name.
+        name: String,
+        /// The readers that have one.
+        known: String,
+    },
+    /// A file or folder could not be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A folder that is to be written holds something else.
+    #[error("{}: holds other files; expected an empty folder, or one with an earlier prepared corpus and nothing else", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// No card has this name.
     #[error("no card for dataset {name}; known: {known}")]
     UnknownCard {
@@ -159,12 +181,16 @@ pub(crate) fn shown(name: &str) -> String {
     if looks_like_a_name(name) { format!("`{name}`") } else { not_shown(name) }
 }
 
+/// As [`shown`], without the quotes.
+pub(crate) fn safe(name: &str) -> String {
+    if looks_like_a_name(name) { name.to_owned() } else { not_shown(name) }
+}
+
 /// The names of a label set as an error lists them: a column taken for labels may hold texts.
 pub(crate) fn listed(labels: &LabelSet) -> String {
     const MOST: usize = 50;
     let names = labels.names();
-    let safe = |name: &String| if looks_like_a_name(name) { name.clone() } else { not_shown(name) };
-    let mut list = names.iter().take(MOST).map(safe).collect::<Vec<_>>().join(", ");
+    let mut list = names.iter().take(MOST).map(|name| safe(name)).collect::<Vec<_>>().join(", ");
     if names.len() > MOST {
         list.push_str(&format!(" and {} more", names.len() - MOST));
     }

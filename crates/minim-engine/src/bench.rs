@@ -12,8 +12,7 @@ use minim_models::{Config, HeadKind, TokenBatch, initialise, published_name};
 use serde::Serialize;
 
 use crate::device::reserved_bytes;
-use crate::train::autodiff;
-use crate::{Error, clip, halve_frozen, optimizer};
+use crate::{Error, clip, halve_frozen, optimizer, recompute};
 
 /// Labels of the head: of no weight beside the backbone.
 const LABELS: usize = 2;
@@ -35,7 +34,7 @@ pub struct Load {
     pub bf16: bool,
     /// Whether frozen matrices are held in bf16.
     pub base_bf16: bool,
-    /// Whether cheap intermediate results are computed again in the backward pass.
+    /// Whether each layer is computed again in the backward pass instead of kept.
     pub gradient_checkpointing: bool,
     /// The model cut to so many layers.
     pub layers: Option<usize>,
@@ -92,7 +91,6 @@ pub fn bench(
     }
     let method = method(&config);
     let modules = config.head_modules();
-    let autodiff = autodiff(device, load.gradient_checkpointing);
     let model = config.classifier(HeadKind::Sequence, LABELS, device);
     let model = initialise(model, config.initializer_range(), SEED, |_| true);
     let mut model = attach(model, &method, &modules, SEED, published_name)?;
@@ -103,6 +101,7 @@ pub fn bench(
     if load.base_bf16 && method != Method::Full {
         model = halve_frozen(model, &modules);
     }
+    let autodiff = device.clone().autodiff();
     let mut model = model.fork(&autodiff).train();
     let mut optimizer = optimizer(&model, 0.01);
     let model_memory_bytes = resident_bytes();
@@ -112,9 +111,14 @@ pub fn bench(
     for step in 0..load.warm_up + load.steps {
         sync(device)?;
         let clock = Stopwatch::start();
-        let logits = model.sequence_logits(&texts);
-        let value = CrossEntropyLossConfig::new().init(&autodiff).forward(logits, targets.clone());
-        let gradients = GradientsParams::from_grads(value.backward(), &model);
+        let loss = |logits| CrossEntropyLossConfig::new().init(&autodiff).forward(logits, targets.clone());
+        let (value, gradients) = if load.gradient_checkpointing {
+            recompute(&model, &texts, step as u64, |hidden| loss(model.sequence_logits_of(hidden, &texts)))
+        } else {
+            let value = loss(model.sequence_logits(&texts));
+            let gradients = GradientsParams::from_grads(value.backward(), &model);
+            (value, gradients)
+        };
         let gradients = clip(&model, gradients, 1.0);
         model = optimizer.step(LEARNING_RATE, model, gradients);
         sync(device)?;

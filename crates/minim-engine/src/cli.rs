@@ -7,6 +7,7 @@ use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
 use minim_engine::flops::flops;
+use minim_engine::lengths::lengths;
 use minim_engine::logits::Logits;
 use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
@@ -104,6 +105,18 @@ enum Command {
         input: Option<PathBuf>,
         #[command(flatten)]
         device: DeviceArgument,
+    },
+    /// Count the pieces that a model's tokenizer makes of each example: what a maximum length would cut; prints numbers, never text
+    Lengths {
+        /// A Hugging Face model folder; its weights are not read
+        #[arg(long, value_name = "DIR")]
+        model: PathBuf,
+        /// A folder of train.jsonl, validation.jsonl, test.jsonl and labels.json, as cargo xtask data prepare writes it
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// text: median, 90 in 100, longest; json: the length of every example
+        #[arg(long, default_value = "text")]
+        format: Format,
     },
     /// Count parameters from a config.json alone: no weights are read, none are allocated
     Count {
@@ -236,6 +249,27 @@ impl Cli {
                     Some(path) => {
                         let file = std::fs::File::open(&path).map_err(Error::io(&path))?;
                         logits.run(&path.display().to_string(), BufReader::new(file), output)
+                    }
+                }
+            }
+            Command::Lengths { model, data, format } => {
+                let splits = lengths(&model, &data)?;
+                match format {
+                    Format::Json => print(&serde_json::json!(splits)),
+                    Format::Text => {
+                        println!(
+                            "{:>10}  {:>8}  {:>8}  {:>8}  {:>8}",
+                            "pieces", "examples", "median", "90 %", "longest"
+                        );
+                        for (split, mut found) in splits {
+                            found.lengths.sort_unstable();
+                            let lengths = &found.lengths;
+                            let at =
+                                |part: usize| lengths.get((lengths.len() * part / 100).min(lengths.len().max(1) - 1));
+                            let at = |part| at(part).copied().unwrap_or_default();
+                            println!("{split:>10}  {:>8}  {:>8}  {:>8}  {:>8}", lengths.len(), at(50), at(90), at(100));
+                        }
+                        Ok(())
                     }
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
-use burn::tensor::{Device, FloatDType};
+use burn::tensor::FloatDType;
 use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
@@ -38,12 +38,6 @@ pub struct Options {
     pub cache: bool,
     /// Draws the training's progress; `None` for burn-train's dashboard on a terminal.
     pub renderer: Option<Box<dyn MetricsRenderer>>,
-}
-
-/// The device as one that differentiates.
-pub(crate) fn autodiff(device: &Device, gradient_checkpointing: bool) -> Device {
-    let autodiff = device.clone().autodiff();
-    if gradient_checkpointing { autodiff.gradient_checkpointing() } else { autodiff }
 }
 
 /// Trains one run and returns its record; the best model is in `options.folder`.
@@ -109,10 +103,14 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
 
     // Dropout masks come from the device's generator; everything else has a stream of its own.
-    let autodiff = autodiff(&device, training.gradient_checkpointing);
+    let autodiff = device.clone().autodiff();
+    let mut model = Learnable::new(model, task.clone());
+    if training.gradient_checkpointing {
+        model = model.recomputing(stream(run.seed, Purpose::Dropout));
+    }
+    let model = model.fork(&autodiff).train();
     device.seed(stream(run.seed, Purpose::Dropout));
     autodiff.seed(stream(run.seed, Purpose::Dropout));
-    let model = Learnable::new(model, task.clone()).fork(&autodiff).train();
 
     let loader = Loader {
         task: task.clone(),

@@ -17,7 +17,7 @@ use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead};
 use crate::layer_norm::LayerNorm;
-use crate::{Activation, Backbone, HeadKind, Model, TokenBatch, options};
+use crate::{Activation, Backbone, HeadKind, Model, Stages, TokenBatch, options};
 
 /// Shape and rates of a BERT, by the names of its `config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -196,11 +196,11 @@ pub struct Bert {
 }
 
 impl Backbone for Bert {
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let [_, seq] = batch.dims();
         let positions = Tensor::<1, Int>::arange(0..seq as i64, &batch.ids.device()).unsqueeze::<2>();
         let hidden = self.embeddings.forward(batch, positions, self.precision);
-        self.encoder.forward(hidden, hide_padding(batch).as_ref())
+        self.encoder.stages(hidden, hide_padding(batch))
     }
 
     /// The first token through the pooler; the first token itself where there is none.
@@ -293,8 +293,8 @@ impl Encoder {
     }
 
     /// `hide` is [`hide_padding`]'s.
-    pub(crate) fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
-        self.layer.iter().fold(hidden, |hidden, layer| layer.forward(hidden, hide))
+    pub(crate) fn stages(&self, embedded: Tensor<3>, hide: Option<Tensor<4, Bool>>) -> Stages<'_> {
+        Stages::new(embedded, &self.layer, move |layer, hidden| layer.forward(hidden, hide.as_ref()))
     }
 }
 

@@ -46,9 +46,12 @@ impl Classifier {
     /// # Shapes
     /// - output: `[batch, labels]`
     pub fn sequence_logits(&self, batch: &TokenBatch) -> Tensor<2> {
-        let hidden = self.backbone.forward(batch);
-        let summary = self.backbone.summary(hidden, batch);
-        exact(self.head.forward(summary))
+        self.sequence_logits_of(self.backbone.forward(batch), batch)
+    }
+
+    /// The same from the backbone's hidden states, `[batch, seq, hidden]`.
+    pub fn sequence_logits_of(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {
+        exact(self.head.forward(self.backbone.summary(hidden, batch)))
     }
 
     /// Logits of a [`HeadKind::Token`] head.
@@ -56,7 +59,12 @@ impl Classifier {
     /// # Shapes
     /// - output: `[batch, seq, labels]`
     pub fn token_logits(&self, batch: &TokenBatch) -> Tensor<3> {
-        exact(self.head.forward(self.backbone.forward(batch)))
+        self.token_logits_of(self.backbone.forward(batch))
+    }
+
+    /// The same from the backbone's hidden states, `[batch, seq, hidden]`.
+    pub fn token_logits_of(&self, hidden: Tensor<3>) -> Tensor<3> {
+        exact(self.head.forward(hidden))
     }
 
     /// The precision of activations; parameters keep theirs, and logits are fp32 always.

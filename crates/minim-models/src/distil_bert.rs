@@ -20,7 +20,7 @@ use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead, PreClassifierHead};
 use crate::layer_norm::LayerNorm;
-use crate::{Activation, Backbone, HeadKind, Model, TokenBatch, options};
+use crate::{Activation, Backbone, HeadKind, Model, Stages, TokenBatch, options};
 
 /// In every normalisation, whatever the configuration.
 const LAYER_NORM_EPS: f64 = 1e-12;
@@ -220,10 +220,10 @@ pub struct DistilBert {
 }
 
 impl Backbone for DistilBert {
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let hide = hide_padding(batch);
         let hidden = self.embeddings.forward(batch, self.precision);
-        self.transformer.layer.iter().fold(hidden, |hidden, layer| layer.forward(hidden, hide.as_ref()))
+        Stages::new(hidden, &self.transformer.layer, move |layer, hidden| layer.forward(hidden, hide.as_ref()))
     }
 
     /// The first token.

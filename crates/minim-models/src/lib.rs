@@ -29,6 +29,7 @@ mod names;
 mod options;
 pub mod roberta;
 mod rotary;
+mod stages;
 
 pub use activation::Activation;
 pub use batch::TokenBatch;
@@ -41,3 +42,4 @@ pub use head::Head;
 pub use masked_lm::MaskedLm;
 pub use model::{Backbone, Model};
 pub use names::published_name;
+pub use stages::{Stage, Stages};

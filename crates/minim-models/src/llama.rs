@@ -22,7 +22,7 @@ use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, ScoreHead};
 use crate::rotary::{Rope, Rotation};
-use crate::{Activation, Backbone, HeadKind, Model, TokenBatch};
+use crate::{Activation, Backbone, HeadKind, Model, Stages, TokenBatch};
 
 pub use config::LlamaConfig;
 
@@ -138,14 +138,14 @@ pub struct Llama {
 }
 
 impl Backbone for Llama {
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let [_, seq] = batch.dims();
         let hide = hide_future(batch);
         let rotation = self.rope.rotation(self.head_size, seq, self.precision, &batch.ids.device());
         // The rows, not the table.
         let hidden = self.embed_tokens.forward(batch.ids.clone()).cast(self.precision);
-        let hidden = self.layers.iter().fold(hidden, |hidden, layer| layer.forward(hidden, &hide, &rotation));
-        self.norm.forward(hidden)
+        let layers = Stages::new(hidden, &self.layers, move |layer, hidden| layer.forward(hidden, &hide, &rotation));
+        Stages { last: Some(Box::new(|hidden| self.norm.forward(hidden))), ..layers }
     }
 
     /// The last piece that is no padding: the only one that has seen the whole text.

@@ -22,7 +22,7 @@ use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead};
 use crate::layer_norm::LayerNorm;
-use crate::{Activation, Backbone, HeadKind, Model, TokenBatch};
+use crate::{Activation, Backbone, HeadKind, Model, Stages, TokenBatch};
 
 pub use config::{MobileBertConfig, Normalization};
 
@@ -198,10 +198,10 @@ pub struct MobileBert {
 }
 
 impl Backbone for MobileBert {
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let hide = hide_padding(batch);
         let hidden = self.embeddings.forward(batch, self.precision);
-        self.encoder.layer.iter().fold(hidden, |hidden, layer| layer.forward(hidden, hide.as_ref()))
+        Stages::new(hidden, &self.encoder.layer, move |layer, hidden| layer.forward(hidden, hide.as_ref()))
     }
 
     /// The first token through the pooler; the first token itself where there is none.

@@ -1,21 +1,26 @@
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::TokenBatch;
 use crate::bert::Bert;
 use crate::distil_bert::DistilBert;
 use crate::llama::Llama;
 use crate::mobile_bert::MobileBert;
 use crate::modern_bert::ModernBert;
 use crate::roberta::Roberta;
+use crate::{Stages, TokenBatch};
 
 /// A language model without a head.
 pub trait Backbone {
+    /// The forward pass, step by step.
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_>;
+
     /// Hidden states of the last layer.
     ///
     /// # Shapes
     /// - output: `[batch, seq, hidden]`
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3>;
+    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
+        self.stages(batch).run()
+    }
 
     /// One vector per text, by the family's own rule.
     ///
@@ -60,8 +65,8 @@ macro_rules! each {
 }
 
 impl Backbone for Model {
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
-        each!(self, family => family.forward(batch))
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
+        each!(self, family => family.stages(batch))
     }
 
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {

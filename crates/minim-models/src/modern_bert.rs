@@ -22,7 +22,7 @@ use crate::family::{Family, Shape};
 use crate::head::Head;
 use crate::layer_norm::LayerNorm;
 use crate::rotary::{Rope, Rotation};
-use crate::{Activation, Backbone, HeadKind, Model, TokenBatch};
+use crate::{Activation, Backbone, HeadKind, Model, Stages, TokenBatch};
 
 pub use config::{LayerType, ModernBertConfig, Pooling};
 
@@ -170,7 +170,7 @@ pub struct ModernBert {
 }
 
 impl Backbone for ModernBert {
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let [_, seq] = batch.dims();
         let device = batch.ids.device();
         // Upstream rounds the tables to the activations' precision, and then multiplies in fp32.
@@ -179,11 +179,11 @@ impl Backbone for ModernBert {
         let (padding, far) = (hide_padding(batch), hide_far(batch, self.reach));
 
         let hidden = self.embeddings.forward(batch, self.precision);
-        let hidden = self.layers.iter().fold(hidden, |hidden, layer| match layer.layer_type {
+        let layers = Stages::new(hidden, &self.layers, move |layer, hidden| match layer.layer_type {
             LayerType::Full => layer.forward(hidden, padding.as_ref(), &global),
             LayerType::Sliding => layer.forward(hidden, far.as_ref(), &local),
         });
-        self.final_norm.forward(hidden)
+        Stages { last: Some(Box::new(|hidden| self.final_norm.forward(hidden))), ..layers }
     }
 
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {

@@ -14,7 +14,7 @@ use crate::attention::hide_padding;
 use crate::bert::{self, BertConfig, Embeddings, Encoder};
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead, TwoLayerHead};
-use crate::{Backbone, HeadKind, Model, TokenBatch};
+use crate::{Backbone, HeadKind, Model, Stages, TokenBatch};
 
 /// Shape and rates of a RoBERTa: a BERT's, by the same names of `config.json`.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,7 +121,7 @@ pub struct Roberta {
 }
 
 impl Backbone for Roberta {
-    fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
+    fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let positions = positions(batch.ids.clone(), i64::from(self.padding));
         let hidden = match self.token_types {
             // As in published checkpoints, also for the second text of a pair.
@@ -131,7 +131,7 @@ impl Backbone for Roberta {
             }
             _ => self.embeddings.forward(batch, positions, self.precision),
         };
-        self.encoder.forward(hidden, hide_padding(batch).as_ref())
+        self.encoder.stages(hidden, hide_padding(batch))
     }
 
     /// The first token, `<s>`.

@@ -23,7 +23,7 @@ const WITHOUT_BURN: [&str; 6] =
     ["minim-datasets", "minim-metrics", "minim-experiment", "minim-report", "minim-efficiency", "xtask"];
 
 /// Every crate and those of the workspace that it may use (`docs/ARCHITECTURE.md`).
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("minim-adapters", &[]),
     ("minim-models", &["minim-adapters"]),
     ("minim-datasets", &[]),
@@ -44,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("minim-report", &["minim-experiment"]),
+    ("minim-fuzz", &["minim-datasets"]),
     ("xtask", &["minim-datasets", "minim-experiment", "minim-report"]),
 ];
 

@@ -68,7 +68,9 @@ flaws = [
 synthetic = true
 
 [expected]
+documents = {documents}
 "#,
+        documents = training + test,
         task = card.task,
         labels = list(&labels),
     );

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
-use std::path::Path;
 
 use minim_datasets::synthetic::write_archive;
 use minim_datasets::{Card, Dataset, Splits, Tagged, card, read};
 use tempfile::TempDir;
+
+use crate::canaries::files;
 
 const NAMES: [&str; 4] = ["i2b2-2010-concepts", "i2b2-2010-relations", "i2b2-2012-events", "i2b2-2014-phi"];
 
@@ -15,24 +16,6 @@ fn twin(name: &str, size: usize, seed: u64) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_archive(name, folder.path(), size, seed).unwrap();
     folder
-}
-
-/// Every file below a folder, by its path there.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut open = vec![root.to_owned()];
-    let mut found = BTreeMap::new();
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
-                found.insert(name, fs::read(path).unwrap());
-            }
-        }
-    }
-    found
 }
 
 #[test]

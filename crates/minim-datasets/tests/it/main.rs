@@ -4,6 +4,7 @@
 
 mod arbitrary_bytes;
 mod bad_folders;
+mod canaries;
 mod hand_made;
 mod i2b2_2010;
 mod i2b2_generated;
@@ -14,8 +15,11 @@ mod icd9_triage;
 mod mednli;
 mod mimic;
 mod mimic_twins;
+mod mutated;
 mod one_file;
+mod private;
 mod real_corpora;
+mod write_jsonl;
 
 use std::fs;
 

@@ -40,7 +40,7 @@ pub(super) struct BenchArguments {
     /// Frozen weight matrices held in bf16
     #[arg(long)]
     base_bf16: bool,
-    /// Compute cheap intermediate results again in the backward pass
+    /// Compute each layer again in the backward pass instead of keeping what it computed
     #[arg(long)]
     gradient_checkpointing: bool,
     /// Only so many layers of the model

@@ -78,3 +78,27 @@ fn settings_that_no_model_has_are_refused() {
         scratch.refused_saying(&format!("count --task seq-cls {arguments}"), says);
     }
 }
+
+#[test]
+fn lengths_are_those_of_texts_that_nothing_cuts() {
+    let scratch = Scratch::new();
+    scratch.fixture("tokenizer-uncased");
+    scratch.write("data/labels.json", r#"["no", "yes"]"#);
+    // Whole words of the vocabulary: as many pieces, and two special ones.
+    let line = |id: &str, words: usize| {
+        format!("{{\"id\": \"{id}\", \"text\": \"{}\", \"label\": \"no\"}}\n", "the ".repeat(words).trim_end())
+    };
+    scratch.write("data/train.jsonl", line("a", 1) + &line("b", 700) + &line("c", 3));
+    scratch.write("data/validation.jsonl", line("d", 2));
+    scratch.write("data/test.jsonl", line("e", 4) + &line("f", 5));
+    let printed = scratch.done("lengths --model tokenizer-uncased --data data --format json");
+    let expected = serde_json::json!({
+        "train": {"lengths": [3, 702, 5]}, "validation": {"lengths": [4]}, "test": {"lengths": [6, 7]}
+    });
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), expected);
+    let table = scratch.done("lengths --model tokenizer-uncased --data data");
+    let row: Vec<&str> = table.lines().find(|line| line.contains("train")).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["train", "3", "5", "702", "702"]);
+    scratch.refused_saying("lengths --model tokenizer-uncased --data nowhere", &["nowhere"]);
+    scratch.refused_saying("lengths --model nowhere --data data", &["nowhere"]);
+}

@@ -1,0 +1,5 @@
+//! Any bytes as a `.txt` file of `i2b2-2010-concepts`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| minim_fuzz::read("i2b2_2010_txt", bytes));
