@@ -3,12 +3,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use minim_adapters::{LoraConfig, Method};
+use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
 use minim_engine::flops::flops;
 use minim_engine::lengths::lengths;
 use minim_engine::logits::Logits;
-use minim_engine::predict::{evaluate_file, predict_file};
+use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
 use minim_engine::{Error, Options, TrainedRun, chosen, count, ia3, train};
 use minim_experiment::{Experiment, Store};
@@ -40,6 +41,9 @@ enum Command {
         /// Folder for the record and the run's files
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Keep no token ids beside the dataset (DATA/.minim-cache), and read none; so too where MINIM_NO_CACHE is set
+        #[arg(long)]
+        no_cache: bool,
         #[command(flatten)]
         device: DeviceArgument,
     },
@@ -49,6 +53,17 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         run: PathBuf,
         /// Labelled examples: .csv or .jsonl (texts), .conll or .jsonl (words), .tsv or .jsonl (relations)
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Compare two trained runs of one task on a labelled file, by paired bootstrap over documents; prints one JSON object
+    Compare {
+        /// The folders of the two trained runs: --run A --run B, of which B is subtracted from A
+        #[arg(long = "run", value_name = "DIR", required = true)]
+        runs: Vec<PathBuf>,
+        /// Labelled examples, as for evaluate
         #[arg(long, value_name = "FILE")]
         data: PathBuf,
         #[command(flatten)]
@@ -199,26 +214,22 @@ enum ExportTarget {
 impl Cli {
     pub(crate) fn run(self) -> Result<(), Error> {
         match self.command {
-            Command::Train { experiment, out, device } => train_one(&experiment, &out, device.device),
+            Command::Train { experiment, out, no_cache, device } => {
+                // For the runs that cargo xtask starts.
+                let cache = !no_cache && std::env::var_os("MINIM_NO_CACHE").is_none();
+                train_one(&experiment, &out, cache, device.device)
+            }
             Command::Evaluate { run, data, device } => {
                 let device = device.device.open()?.device;
-                let evaluation = evaluate_file(&TrainedRun::open(&run, &device)?, &data, &device)?;
-                let per_label: Vec<_> = evaluation
-                    .scores
-                    .per_label
-                    .iter()
-                    .map(|row| {
-                        serde_json::json!({
-                            "label": row.label, "precision": row.precision, "recall": row.recall, "f1": row.f1, "support": row.support
-                        })
-                    })
-                    .collect();
-                print(&serde_json::json!({
-                    "examples": evaluation.predictions.len(),
-                    "loss": evaluation.loss,
-                    "scores": evaluation.scores.values,
-                    "per_label": per_label,
-                }))
+                print(&assess_file(&TrainedRun::open(&run, &device)?, &data, &device)?)
+            }
+            Command::Compare { runs, data, device } => {
+                let [first, second] = &runs[..] else {
+                    return Err(Error::Input(format!("--run: {} given, expected two", runs.len())));
+                };
+                let device = device.device.open()?.device;
+                let (first, second) = (TrainedRun::open(first, &device)?, TrainedRun::open(second, &device)?);
+                print(&compare_runs([&first, &second], &data, &device)?)
             }
             Command::Predict { run, input, output, device } => {
                 let device = device.device.open()?.device;
@@ -340,7 +351,7 @@ fn method(adapter: AdapterKind, rank: usize, targets: &[String], config: &Config
     }
 }
 
-fn train_one(file: &Path, out: &Path, device: Choice) -> Result<(), Error> {
+fn train_one(file: &Path, out: &Path, cache: bool, device: Choice) -> Result<(), Error> {
     let experiment = Experiment::read(file)?;
     let runs = experiment.runs();
     let [run] = &runs[..] else {
@@ -355,21 +366,28 @@ fn train_one(file: &Path, out: &Path, device: Choice) -> Result<(), Error> {
     let folder = store.run_folder(&run.id());
     // The dashboard needs a terminal; a sweep's log is better off with a line per evaluation.
     let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
-    let record = train(run, Options { device, folder, renderer })?;
+    let record = train(run, Options { device, folder, cache, renderer })?;
     store.write(&record)?;
-    let score = record.scores.test.get(&run.task.select);
+    let test = |name: &str| {
+        let score = record.scores.test.get(name).map_or("undefined".into(), |score| format!("{score:.4}"));
+        format!("test {name} {score}")
+    };
+    // What was missed is still in the text: F1 would hide it behind precision.
+    let recall = if run.task.is_deidentification() { test("entity_recall") + ", " } else { String::new() };
+    let range = record.scores.test_interval.as_ref().map(|range| format!(" [{:.4}, {:.4}]", range.low, range.high));
     println!(
-        "{}: test {} {}, record {}",
+        "{}: {recall}{}{}, record {}",
         record.run_id,
-        run.task.select,
-        score.map_or("undefined".into(), |score| format!("{score:.4}")),
+        test(&run.task.select),
+        range.unwrap_or_default(),
         store.record_path(&record.run_id).display()
     );
     Ok(())
 }
 
-fn print(json: &serde_json::Value) -> Result<(), Error> {
-    writeln!(std::io::stdout(), "{json:#}").map_err(Error::io(Path::new("standard output")))
+fn print(json: &impl serde::Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(json).map_err(|e| Error::Input(e.to_string()))?;
+    writeln!(std::io::stdout(), "{json}").map_err(Error::io(Path::new("standard output")))
 }
 
 mod bench;

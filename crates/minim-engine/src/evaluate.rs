@@ -1,13 +1,13 @@
 use burn::tensor::Device;
 use minim_models::{Classifier, HeadKind};
-use minim_tasks::{EncodedExample, Prediction, Scores, Task, evaluation_batches};
+use minim_tasks::{EncodedExample, Place, Prediction, Scores, Task, evaluation_batches};
 
 use crate::Error;
 
 /// Predictions for a split, and what they are worth.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// One per example, in the order of evaluation.
+    /// One per example, in no particular order.
     pub predictions: Vec<Prediction>,
     /// The task's scores.
     pub scores: Scores,
@@ -43,24 +43,25 @@ pub(crate) fn predict(
     pad_id: u32,
     device: &Device,
 ) -> Result<(Vec<Prediction>, f64, usize), Error> {
-    let lengths: Vec<usize> = examples.iter().map(|example| example.pieces.len()).collect();
-    let batches = evaluation_batches(&lengths, batch_size);
-    let (mut predictions, mut loss, mut tokens) = (Vec::with_capacity(examples.len()), 0.0, 0);
+    let places = Place::all(examples);
+    let batches = evaluation_batches(&Place::lengths(&places, examples), batch_size);
+    let (mut predictions, mut loss, mut tokens) = (task.predictions(examples), 0.0, 0);
     for indices in &batches {
-        let batch = task.collate(examples, indices, pad_id, device);
+        let rows: Vec<Place> = indices.iter().map(|&index| places[index]).collect();
+        let batch = task.collate(examples, &rows, pad_id, device);
         tokens += batch.token_count;
         match model.head() {
             HeadKind::Sequence => {
                 let logits = model.sequence_logits(&batch.tokens);
                 loss += task.loss(logits.clone(), &batch).into_scalar::<f64>();
-                predictions.extend(task.predict(logits, &batch)?);
+                predictions.add(logits, &batch)?;
             }
             HeadKind::Token => {
                 let logits = model.token_logits(&batch.tokens);
                 loss += task.loss(logits.clone(), &batch).into_scalar::<f64>();
-                predictions.extend(task.predict(logits, &batch)?);
+                predictions.add(logits, &batch)?;
             }
         }
     }
-    Ok((predictions, loss / batches.len().max(1) as f64, tokens))
+    Ok((predictions.finish(), loss / batches.len().max(1) as f64, tokens))
 }

@@ -43,5 +43,5 @@ fn pieces(kind: Kind, labels: LabelSet, examples: ExampleSlice<'_>, tokenizer: &
     // Longer than any text: a limit that cuts nothing.
     let task = Task::new(kind, labels, usize::MAX / 2, None)?;
     let encoded = task.encode_all(examples, tokenizer)?;
-    Ok(Lengths { lengths: encoded.iter().map(|example| example.pieces.ids.len()).collect() })
+    Ok(Lengths { lengths: encoded.iter().map(|example| example.windows[0].len()).collect() })
 }

@@ -3,6 +3,7 @@
 //! [`train`] takes a resolved run of an experiment to its record; [`TrainedRun`] opens what it left behind; [`Evaluation`] scores a split.
 //! Training goes through burn-train with a strategy of its own ([`strategy`]); `docs/DESIGN.md` says why.
 
+pub mod assess;
 pub mod bench;
 mod clip;
 pub mod count;

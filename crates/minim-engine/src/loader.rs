@@ -5,7 +5,7 @@ use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use minim_experiment::{Purpose, stream};
-use minim_tasks::{Batch, EncodedExample, Task, training_batches};
+use minim_tasks::{Batch, EncodedExample, Place, Task, training_batches};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -14,6 +14,8 @@ use rand_chacha::ChaCha8Rng;
 pub(crate) struct Loader {
     pub(crate) task: Task,
     pub(crate) examples: Arc<Vec<EncodedExample>>,
+    /// The windows to go through: all of them, or a part.
+    pub(crate) places: Arc<Vec<Place>>,
     pub(crate) batch_size: usize,
     pub(crate) pad_id: u32,
     pub(crate) seed: u64,
@@ -24,14 +26,14 @@ pub(crate) struct Loader {
 
 impl Loader {
     pub(crate) fn batches(&self) -> usize {
-        self.examples.len().div_ceil(self.batch_size)
+        self.places.len().div_ceil(self.batch_size)
     }
 }
 
 impl DataLoader<Batch> for Loader {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
-        let lengths: Vec<usize> = self.examples.iter().map(|example| example.pieces.len()).collect();
+        let lengths = Place::lengths(&self.places, &self.examples);
         let mut rng = ChaCha8Rng::seed_from_u64(stream(self.seed, Purpose::DataOrder));
         // One stream an epoch: a run that stops early or resumes does not shift the orders behind it.
         rng.set_stream(epoch as u64);
@@ -40,7 +42,7 @@ impl DataLoader<Batch> for Loader {
     }
 
     fn num_items(&self) -> usize {
-        self.examples.len()
+        self.places.len()
     }
 
     fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
@@ -48,7 +50,7 @@ impl DataLoader<Batch> for Loader {
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
-        Arc::new(Self { examples: Arc::new(self.examples[start..end].to_vec()), ..self.clone() })
+        Arc::new(Self { places: Arc::new(self.places[start..end].to_vec()), ..self.clone() })
     }
 }
 
@@ -67,12 +69,13 @@ impl Iterator for Epoch<'_> {
         self.next += 1;
         self.processed += indices.len();
         let loader = self.loader;
-        Some(Ok(loader.task.collate(&loader.examples, indices, loader.pad_id, &loader.device)))
+        let places: Vec<Place> = indices.iter().map(|&index| loader.places[index]).collect();
+        Some(Ok(loader.task.collate(&loader.examples, &places, loader.pad_id, &loader.device)))
     }
 }
 
 impl DataLoaderIterator<Batch> for Epoch<'_> {
     fn progress(&self) -> Progress {
-        Progress::new(self.processed, self.loader.examples.len(), Some("examples".into()))
+        Progress::new(self.processed, self.loader.places.len(), Some("examples".into()))
     }
 }

@@ -4,20 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use burn::tensor::Device;
-use minim_datasets::{Examples, read_file, read_file_unlabelled};
-use minim_tasks::EncodedExample;
+use minim_datasets::{Examples, read_file_unlabelled};
 
-use crate::{Error, Evaluation, TrainedRun, evaluate, evaluate::predict};
-
-/// Scores a trained run on a labelled file.
-///
-/// # Errors
-/// [`Error`] names the file and line that can't be read.
-pub fn evaluate_file(run: &TrainedRun, file: &Path, device: &Device) -> Result<Evaluation, Error> {
-    let examples = read_file(file, run.task.kind(), run.task.labels())?;
-    let encoded = encode(run, &examples)?;
-    evaluate(&run.model, &run.task, &encoded, run.run.training.eval_batch_size, run.tokenizer.pad_id(), device)
-}
+use crate::evaluate::predict;
+use crate::{Error, TrainedRun};
 
 /// Predicts for every example of a file, with or without labels in it, and writes one JSON object per line, in the file's order:
 /// `{"id", "label", "probabilities": {label: p}}`, or for words `{"id", "tags"}`. No text is written.
@@ -30,7 +20,7 @@ pub fn predict_file(run: &TrainedRun, file: &Path, output: &Path, device: &Devic
     if let Some(folder) = output.parent() {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     }
-    let encoded = encode(run, &examples)?;
+    let encoded = run.task.encode_all(&examples, &run.tokenizer)?;
     let (mut predictions, ..) =
         predict(&run.model, &run.task, &encoded, run.run.training.eval_batch_size, run.tokenizer.pad_id(), device)?;
     predictions.sort_by_key(|prediction| prediction.example);
@@ -59,12 +49,4 @@ pub fn predict_file(run: &TrainedRun, file: &Path, output: &Path, device: &Devic
     }
     std::fs::write(output, text).map_err(Error::io(output))?;
     Ok(predictions.len())
-}
-
-fn encode(run: &TrainedRun, examples: &Examples) -> Result<Vec<EncodedExample>, Error> {
-    Ok(match examples {
-        Examples::Sequence(examples) => run.task.encode_all(&examples[..], &run.tokenizer)?,
-        Examples::Tokens(examples) => run.task.encode_all(&examples[..], &run.tokenizer)?,
-        Examples::Relations(examples) => run.task.encode_all(&examples[..], &run.tokenizer)?,
-    })
 }

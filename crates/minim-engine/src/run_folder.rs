@@ -14,8 +14,7 @@ use minim_models::{Checkpoint, Classifier, HeadKind, Loaded, published_name};
 use minim_tasks::{Task, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-use crate::examples::kind;
-use crate::{Error, adapter_method};
+use crate::{Error, adapter_method, examples};
 
 /// A trained run, opened for use.
 #[derive(Debug)]
@@ -171,7 +170,7 @@ impl TrainedRun {
         let state: State =
             serde_json::from_str(&text).map_err(|e| Error::Input(format!("{}: no run state: {e}", path.display())))?;
         let labels = LabelSet::new(state.labels)?;
-        let task = Task::new(kind(run.task.kind), labels, run.task.max_length, run.task.negative_label.as_deref())?;
+        let task = examples::task(&run, labels)?;
         let modules_to_save = state.modules_to_save;
         let trained = trained_folder(folder);
         let (checkpoint, model, method) = match run.method.method {

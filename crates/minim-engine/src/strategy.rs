@@ -101,7 +101,7 @@ impl SupervisedLearningStrategy<Learnable> for Strategy {
                         break 'training;
                     }
                 };
-                let trained = Event::Trained { examples: batch.examples.len(), tokens: batch.token_count };
+                let trained = Event::Trained { examples: batch.places.len(), tokens: batch.token_count };
                 learner.lr_step();
                 let output = learner.train_step(batch);
                 let gradients = clip(&learner.model(), output.grads, self.max_grad_norm);

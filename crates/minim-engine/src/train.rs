@@ -13,18 +13,19 @@ use burn::train::{Learner, MetricEarlyStoppingStrategy, StoppingCondition, Super
 use minim_adapters::{attach, count};
 use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
 use minim_experiment::{
-    Cost, DataSummary, EvaluateEvery, Hardware, LabelScore, Majority, Parameters, Precision, Purpose, Record, Run,
-    Scores, Status, Versions, stream,
+    Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run, Scores, Status,
+    Versions, stream,
 };
 use minim_models::published_name;
-use minim_tasks::{Task, Tokenizer};
+use minim_tasks::{Cache, Place, Tokenizer};
 
 use crate::device::Opened;
 use crate::learnable::Learnable;
 use crate::loader::Loader;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
-    Encoded, Error, WarmUp, adapter_method, evaluate, examples, halve_frozen, optimizer, run_folder, targets_note,
+    Encoded, Error, WarmUp, adapter_method, assess, evaluate, examples, halve_frozen, optimizer, run_folder,
+    targets_note,
 };
 
 /// How to train, beside what the run says.
@@ -33,6 +34,8 @@ pub struct Options {
     pub device: Opened,
     /// The folder for the run's files.
     pub folder: PathBuf,
+    /// Whether token ids are kept beside the dataset, for the next run.
+    pub cache: bool,
     /// Draws the training's progress; `None` for burn-train's dashboard on a terminal.
     pub renderer: Option<Box<dyn MetricsRenderer>>,
 }
@@ -50,17 +53,13 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let labels = dataset.labels().clone();
     // Written by the synthetic writers beside what they write.
     let synthetic = minim_datasets::card_in(&run.task.data)?.is_some_and(|card| card.synthetic);
-    let task = Task::new(
-        examples::kind(run.task.kind),
-        labels.clone(),
-        run.task.max_length,
-        run.task.negative_label.as_deref(),
-    )?;
+    let task = examples::task(run, labels.clone())?;
     let (checkpoint, loaded) = run_folder::base(run, task.head(), labels.len(), &device)?;
     run_folder::check_length(run.task.max_length, &checkpoint, &format!("task {}", run.task.name))?;
     let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
     tokenizer.check_vocab(checkpoint.config().vocab_size())?;
-    let data = Encoded::new(dataset, run, &task, &tokenizer)?;
+    let cache = options.cache.then(|| Cache::beside(&run.task.data));
+    let data = Encoded::new(dataset, run, &task, &tokenizer, cache.as_ref())?;
 
     let majority = |truth| Ok::<_, Error>(task.majority(&data.train, truth)?.values);
     let majority = Majority { validation: majority(&data.validation)?, test: majority(&data.test)? };
@@ -78,6 +77,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let modules_to_save = loaded.modules_to_save();
     let mut notes = loaded.notes.clone();
     notes.extend(targets_note(&method, checkpoint.config()));
+    notes.extend(data.windows_note(run));
     // Set by `cargo xtask` when it starts several runs at a time.
     if let Some(runs) = std::env::var("MINIM_CONCURRENT_RUNS").ok().filter(|runs| runs != "1") {
         notes.push(format!("{runs} runs at a time on this machine: seconds are longer than alone"));
@@ -115,6 +115,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let loader = Loader {
         task: task.clone(),
         examples: data.train.clone(),
+        places: Arc::new(Place::all(&data.train)),
         batch_size: training.batch_size,
         pad_id: tokenizer.pad_id(),
         seed: run.seed,
@@ -185,6 +186,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     outcome.time.observe(&Event::Enter(Phase::Save));
     let peak_device_bytes = outcome.peak_device_bytes.max(crate::device::reserved_bytes(&device));
 
+    let interval = assess::interval(&task, &run.task.select, &test.predictions, &data.test, &data.test_documents)?;
     let chosen =
         outcome.curve.iter().filter(|point| point.validation.get(&run.task.select).copied() == outcome.best_score);
     let validation = chosen.map(|point| point.validation.clone()).next().unwrap_or_default();
@@ -218,20 +220,11 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
             test: data.test.len(),
             labels: labels.names().to_vec(),
             majority,
+            truncated: Some(data.truncated()),
+            few_shot: data.few_shot,
         }),
-        scores: Scores { validation, test: test.scores.values },
-        per_label: test
-            .scores
-            .per_label
-            .into_iter()
-            .map(|row| LabelScore {
-                label: row.label,
-                precision: row.precision,
-                recall: row.recall,
-                f1: row.f1,
-                support: row.support,
-            })
-            .collect(),
+        scores: Scores { validation, test: test.scores.values, test_interval: interval },
+        per_label: assess::label_scores(test.scores.per_label),
         curve: outcome.curve,
         cost: Some(Cost {
             load_s: reading("load_s").unwrap_or_default(),

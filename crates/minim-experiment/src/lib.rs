@@ -35,12 +35,12 @@ mod utc;
 pub use error::Error;
 pub use location::Location;
 pub use plan::{
-    EvaluateEvery, Experiment, Init, Method, MethodSpec, ModelSpec, Override, Precision, Schedule, TaskKind, TaskSpec,
-    TrainingPatch, TrainingSpec,
+    EvaluateEvery, Experiment, Init, Long, Method, MethodSpec, ModelSpec, Override, Pool, Precision, Report, Schedule,
+    TaskKind, TaskSpec, TrainingPatch, TrainingSpec,
 };
 pub use record::{
-    Cost, CurvePoint, DataSummary, Hardware, LabelScore, Majority, Metrics, Parameters, Record, SCHEMA_VERSION, Scores,
-    Status, Versions,
+    ClassShots, Cost, CurvePoint, DataSummary, Hardware, LabelScore, Majority, Metrics, Parameters, Record,
+    SCHEMA_VERSION, ScoreInterval, Scores, Shots, SplitCounts, Status, Versions,
 };
 pub use run::Run;
 pub use seed::{Purpose, stream};

@@ -17,7 +17,7 @@ use toml::de::DeTable;
 
 pub use method::{Method, MethodSpec};
 pub use model::{Init, ModelSpec};
-pub use task::{TaskKind, TaskSpec};
+pub use task::{Long, Pool, Report, TaskKind, TaskSpec};
 pub use training::{EvaluateEvery, Precision, Schedule, TrainingPatch, TrainingSpec};
 
 use crate::{Error, Run};

@@ -137,6 +137,48 @@ pub struct DataSummary {
     pub labels: Vec<String>,
     /// What always answering the most frequent training label scores.
     pub majority: Majority,
+    /// Examples that were cut to meet the maximum length; `None` in records from before it was counted.
+    #[serde(default)]
+    pub truncated: Option<SplitCounts>,
+    /// What a few-shot sample has of each class; `None` where there is no such sample.
+    #[serde(default)]
+    pub few_shot: Option<Shots>,
+}
+
+/// A number for each split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitCounts {
+    /// In the training split, after capping and subsampling.
+    pub train: usize,
+    /// In the validation split.
+    pub validation: usize,
+    /// In the test split.
+    pub test: usize,
+}
+
+/// What a few-shot sample has of each class, in the order of the labels; `None` for a split that was kept whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shots {
+    /// Of the training split.
+    pub train: Option<Vec<ClassShots>>,
+    /// Of the validation split.
+    pub validation: Option<Vec<ClassShots>>,
+}
+
+/// What a few-shot sample has of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassShots {
+    /// Label, or entity type for NER.
+    pub class: String,
+    /// How many were asked for.
+    pub wanted: usize,
+    /// How many the whole split has: examples, or entities of a type.
+    pub available: usize,
+    /// How many the sample has; with whole documents often more than were asked for.
+    pub drawn: usize,
 }
 
 /// What always answering the most frequent training label scores, with the metrics of the run.
@@ -157,6 +199,29 @@ pub struct Scores {
     pub validation: Metrics,
     /// On the test split.
     pub test: Metrics,
+    /// How sure the test score of the selecting metric is; `None` where it has no interval, or in older records.
+    #[serde(default)]
+    pub test_interval: Option<ScoreInterval>,
+}
+
+/// A percentile interval by bootstrap over documents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoreInterval {
+    /// Of which metric.
+    pub metric: String,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// The share of resamples between the ends.
+    pub level: f64,
+    /// Resamples that the ends come from.
+    pub resamples: usize,
+    /// Where the draws start.
+    pub seed: u64,
+    /// Documents that were drawn from; an example whose id names none is one by itself.
+    pub documents: usize,
 }
 
 /// Precision, recall and F1 of one label.
@@ -252,7 +317,7 @@ mod tests {
             seeds = [7]
             model = [{ name = "m", path = "p" }]
             task = [{ name = "t", kind = "relation-extraction", dataset = "d", data = "d", negative_label = "no",
-                      train_limit = 9, negatives_per_positive = 2 }]
+                      few_shot = 9, few_shot_validation = 9, negatives_per_positive = 2 }]
             method = [{ name = "l", kind = "lora" }]
             training = { max_steps = 3, early_stopping_patience = 2 }
         "#;
@@ -279,8 +344,25 @@ mod tests {
                 test: 1,
                 labels: vec![text()],
                 majority: Majority { validation: metrics.clone(), test: metrics.clone() },
+                truncated: Some(SplitCounts { train: 1, validation: 0, test: 1 }),
+                few_shot: Some(Shots {
+                    train: Some(vec![ClassShots { class: text(), wanted: 2, available: 1, drawn: 1 }]),
+                    validation: None,
+                }),
             }),
-            scores: Scores { validation: metrics.clone(), test: metrics.clone() },
+            scores: Scores {
+                validation: metrics.clone(),
+                test: metrics.clone(),
+                test_interval: Some(ScoreInterval {
+                    metric: text(),
+                    low: 0.1,
+                    high: 0.2,
+                    level: 0.95,
+                    resamples: 10_000,
+                    seed: 0,
+                    documents: 1,
+                }),
+            },
             per_label: vec![LabelScore { label: text(), precision: 1.0 / 3.0, recall: 0.0, f1: 0.0, support: 4 }],
             curve: vec![CurvePoint { step: 3, epoch: 0.5, wall_s: 1e-9, train_loss: None, validation: metrics }],
             cost: Some(Cost {
@@ -308,6 +390,17 @@ mod tests {
         let record = full();
         let json = serde_json::to_string_pretty(&record).expect("JSON");
         assert_eq!(serde_json::from_str::<Record>(&json).expect("a record"), record);
+    }
+
+    #[test]
+    fn a_record_from_before_intervals_is_read() {
+        let mut json = serde_json::to_value(full()).expect("JSON");
+        for (part, key) in [("scores", "test_interval"), ("data", "truncated"), ("data", "few_shot")] {
+            assert!(json[part].as_object_mut().and_then(|part| part.remove(key)).is_some());
+        }
+        let record: Record = serde_json::from_value(json).expect("a record");
+        let data = record.data.expect("data");
+        assert_eq!((record.scores.test_interval, data.truncated, data.few_shot), (None, None, None));
     }
 
     #[test]

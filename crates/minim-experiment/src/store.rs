@@ -131,7 +131,7 @@ mod tests {
         "#;
         let experiment = Experiment::parse(plan, Path::new("one.toml")).expect("a plan");
         let mut record = Record::failed(experiment.runs().remove(0), "out of memory", "2026-01-31T12:00:00Z");
-        record.scores = Scores { validation: [("entity_f1".to_owned(), 0.1 + 0.2)].into(), test: Default::default() };
+        record.scores = Scores { validation: [("entity_f1".to_owned(), 0.1 + 0.2)].into(), ..Scores::default() };
         record
     }
 

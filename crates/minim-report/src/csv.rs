@@ -13,7 +13,7 @@ type Column = (&'static str, fn(&Record) -> String);
 type Family = (&'static str, fn(&Record) -> Option<&Metrics>);
 
 /// Columns that every record fills in the same way; the unit stands in the name.
-const FIXED: [Column; 40] = [
+const FIXED: [Column; 42] = [
     ("run_id", |r| r.run_id.clone()),
     ("experiment", |r| r.run.experiment.clone()),
     ("task", |r| r.run.task.name.clone()),
@@ -26,6 +26,8 @@ const FIXED: [Column; 40] = [
     ("method_kind", |r| r.run.method.method.kind().into()),
     ("select_metric", |r| r.run.task.select.clone()),
     ("test_select_score", |r| number(r.scores.test.get(&r.run.task.select).copied())),
+    ("score_low", |r| number(r.scores.test_interval.as_ref().map(|interval| interval.low))),
+    ("score_high", |r| number(r.scores.test_interval.as_ref().map(|interval| interval.high))),
     ("majority_test_select_score", |r| {
         let majority = r.data.as_ref().map(|d| &d.majority.test);
         number(majority.and_then(|m| m.get(&r.run.task.select)).copied())

@@ -78,6 +78,19 @@ pub enum Error {
         /// The least that leaves room for one piece.
         least: usize,
     },
+    /// Windows that share so much that none brings anything new.
+    #[error("windows share {overlap} pieces, expected fewer than the {room} pieces of text that each of them holds")]
+    Overlap {
+        /// Pieces that neighbours share.
+        overlap: usize,
+        /// Pieces of text in a window.
+        room: usize,
+    },
+    /// Relations were to be read in windows.
+    #[error(
+        "relations are not read in windows: a long text is cut around its two mentions, which must be seen together"
+    )]
+    RelationWindows,
     /// A task got a set of labels that it cannot work with.
     #[error("{task} cannot use these labels: {what}")]
     Labels {

@@ -1,6 +1,6 @@
 //! One split or one file of examples of any kind, as [`Task::encode_all`](crate::Task::encode_all) takes it.
 
-use minim_datasets::{Examples, Kind, Labelled, Related, Tagged};
+use minim_datasets::{Examples, Kind, Labelled, Related, Tagged, document};
 
 /// Examples of one kind of task, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,25 @@ pub enum ExampleSlice<'a> {
 }
 
 impl ExampleSlice<'_> {
+    /// The document of each example, or its id where the corpus does not say which document it is from.
+    pub fn documents(&self) -> Vec<String> {
+        let named = |id: &String| document(id).unwrap_or(id).to_owned();
+        match self {
+            Self::Sequence(examples) => examples.iter().map(|example| named(&example.id)).collect(),
+            Self::Tokens(examples) => examples.iter().map(|example| named(&example.id)).collect(),
+            Self::Relations(examples) => examples.iter().map(|example| named(&example.id)).collect(),
+        }
+    }
+
+    /// The number of examples.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Sequence(examples) => examples.len(),
+            Self::Tokens(examples) => examples.len(),
+            Self::Relations(examples) => examples.len(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Sequence(_) => Kind::Sequence,

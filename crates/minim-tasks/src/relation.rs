@@ -12,7 +12,7 @@ use crate::batch::EncodedExample;
 use crate::decode::Prediction;
 use crate::scores::Scores;
 use crate::task::{check_label, one_label_each};
-use crate::{Error, Tokenizer};
+use crate::{Encoded, Error, Tokenizer};
 
 /// One label for two mentions in a text.
 #[derive(Clone, Debug)]
@@ -24,13 +24,13 @@ pub struct RelationExtraction {
 }
 
 impl RelationExtraction {
-    pub(crate) fn encode(&self, example: &Related, tokenizer: &Tokenizer) -> Result<EncodedExample, Error> {
-        let label = check_label(&example.id, example.label, &self.labels)?;
+    pub(crate) fn labels_of(&self, example: &Related) -> Result<Vec<usize>, Error> {
+        Ok(vec![check_label(&example.id, example.label, &self.labels)?])
+    }
+
+    pub(crate) fn windows_of(&self, example: &Related, tokenizer: &Tokenizer) -> Result<Vec<Encoded>, Error> {
         let marked = marking::mark(example)?;
-        Ok(EncodedExample {
-            pieces: tokenizer.encode_around(&marked.text, &marked.anchors, self.max_length)?,
-            labels: vec![label],
-        })
+        Ok(vec![tokenizer.encode_around(&marked.text, &marked.anchors, self.max_length)?])
     }
 
     /// `micro_f1`, `micro_precision`, `micro_recall`, `macro_f1` (over every label but the negative one), `micro_f1_with_negative` (over
@@ -93,7 +93,7 @@ mod tests {
         let example = Related { id: "doc#1".to_owned(), text, head, tail, label: 1 };
         let tokenizer = tokenizer();
         let encoded = task(max_length, None).encode_all(&[example][..], &tokenizer).unwrap();
-        let ids = &encoded[0].pieces.ids;
+        let ids = &encoded[0].windows[0].ids;
         ids.iter().map(|&id| tokenizer.piece(id).unwrap()).collect()
     }
 
@@ -120,7 +120,7 @@ mod tests {
 
     fn scores(truth: &[usize], predicted: &[usize], negative: Option<&str>) -> Scores {
         let pieces = Encoded { ids: vec![], types: vec![], words: vec![], truncated: false };
-        let example = |&label| EncodedExample { pieces: pieces.clone(), labels: vec![label] };
+        let example = |&label| EncodedExample { windows: vec![pieces.clone()], labels: vec![label] };
         let truth: Vec<EncodedExample> = truth.iter().map(example).collect();
         // From last to first: the order of predictions must not matter.
         let predictions: Vec<Prediction> = predicted

@@ -6,22 +6,31 @@ use minim_metrics::ranking;
 
 use crate::batch::EncodedExample;
 use crate::decode::Prediction;
+use crate::pool::Pool;
 use crate::scores::Scores;
-use crate::task::{check_label, one_label_each};
-use crate::{Error, Tokenizer};
+use crate::task::{Long, check_label, one_label_each};
+use crate::{Encoded, Error, Tokenizer};
 
 /// One label for a text or a pair of texts.
 #[derive(Clone, Debug)]
 pub struct SequenceClassification {
     pub(crate) labels: LabelSet,
     pub(crate) max_length: usize,
+    pub(crate) long: Long,
+    pub(crate) pool: Pool,
 }
 
 impl SequenceClassification {
-    pub(crate) fn encode(&self, example: &Labelled, tokenizer: &Tokenizer) -> Result<EncodedExample, Error> {
-        let label = check_label(&example.id, example.label, &self.labels)?;
-        let pair = example.text_pair.as_deref();
-        Ok(EncodedExample { pieces: tokenizer.encode(&example.text, pair, self.max_length)?, labels: vec![label] })
+    pub(crate) fn labels_of(&self, example: &Labelled) -> Result<Vec<usize>, Error> {
+        Ok(vec![check_label(&example.id, example.label, &self.labels)?])
+    }
+
+    pub(crate) fn windows_of(&self, example: &Labelled, tokenizer: &Tokenizer) -> Result<Vec<Encoded>, Error> {
+        let (text, pair) = (&example.text, example.text_pair.as_deref());
+        match self.long {
+            Long::Cut => Ok(vec![tokenizer.encode(text, pair, self.max_length)?]),
+            Long::Windows { overlap } => tokenizer.encode_windows(text, pair, self.max_length, overlap),
+        }
     }
 
     /// `accuracy`, `macro_f1`, `micro_f1`, `weighted_f1` (averaged over the labels in truth or prediction, scikit-learn's default),
@@ -74,7 +83,7 @@ mod tests {
 
     fn truth(labels: &[usize]) -> Vec<EncodedExample> {
         let pieces = Encoded { ids: vec![], types: vec![], words: vec![], truncated: false };
-        let example = |&label| EncodedExample { pieces: pieces.clone(), labels: vec![label] };
+        let example = |&label| EncodedExample { windows: vec![pieces.clone()], labels: vec![label] };
         labels.iter().map(example).collect()
     }
 

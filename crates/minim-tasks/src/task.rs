@@ -6,11 +6,12 @@ use minim_metrics::baseline::majority;
 use minim_models::HeadKind;
 use rayon::prelude::*;
 
-use crate::batch::{self, Batch, EncodedExample};
-use crate::decode::{self, Prediction};
+use crate::batch::{self, Batch, EncodedExample, Place};
+use crate::decode::{Prediction, Predictions, Rule};
 use crate::example_slice::ExampleSlice;
+use crate::pool::Pool;
 use crate::scores::Scores;
-use crate::{Error, RelationExtraction, SequenceClassification, TokenClassification, Tokenizer, loss};
+use crate::{Encoded, Error, RelationExtraction, SequenceClassification, TokenClassification, Tokenizer, loss};
 
 /// A task: how its examples are encoded, what its loss is, how its predictions are scored.
 #[derive(Clone, Debug)]
@@ -21,6 +22,16 @@ pub enum Task {
     Token(TokenClassification),
     /// One label for two mentions in a text.
     Relation(RelationExtraction),
+}
+
+/// What becomes of a text that is longer than the maximum length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Long {
+    /// It is cut.
+    #[default]
+    Cut,
+    /// It is read in windows that share so many pieces.
+    Windows { overlap: usize },
 }
 
 impl Task {
@@ -40,13 +51,15 @@ impl Task {
             return refuse("only a relation task has a negative label".to_owned());
         }
         Ok(match kind {
-            Kind::Sequence => Self::Sequence(SequenceClassification { labels, max_length }),
+            Kind::Sequence => {
+                Self::Sequence(SequenceClassification { labels, max_length, long: Long::Cut, pool: Pool::Mean })
+            }
             Kind::Tokens => match labels.index("O") {
                 None => return refuse("expected `O` among them".to_owned()),
                 Some(_) if labels.names().iter().any(|name| !is_bio(name)) => {
                     return refuse("expected `O`, `B-<type>` and `I-<type>` only".to_owned());
                 }
-                Some(outside) => Self::Token(TokenClassification { labels, max_length, outside }),
+                Some(outside) => Self::Token(TokenClassification { labels, max_length, long: Long::Cut, outside }),
             },
             Kind::Relations => {
                 let negative = negative_label.map(|name| labels.index(name).ok_or(name));
@@ -58,6 +71,42 @@ impl Task {
                 }
             }
         })
+    }
+
+    /// The same task, but a text longer than the maximum length is read in windows that share `overlap` pieces instead of being cut. The
+    /// logits of a text's windows are pooled; each word is tagged in the window in which it has most context on both sides. Each window
+    /// is trained on: by 1/n of the text's weight where a text has n of them, and for words with every word in that one window.
+    ///
+    /// A pair of texts is cut all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RelationWindows`] for relations.
+    pub fn in_windows(mut self, overlap: usize, pool: Pool) -> Result<Self, Error> {
+        let windows = Long::Windows { overlap };
+        match &mut self {
+            Self::Sequence(task) => (task.long, task.pool) = (windows, pool),
+            Self::Token(task) => task.long = windows,
+            Self::Relation(_) => return Err(Error::RelationWindows),
+        }
+        Ok(self)
+    }
+
+    /// The longest window in pieces, special ones included.
+    pub fn max_length(&self) -> usize {
+        match self {
+            Self::Sequence(task) => task.max_length,
+            Self::Token(task) => task.max_length,
+            Self::Relation(task) => task.max_length,
+        }
+    }
+
+    pub(crate) fn long(&self) -> Long {
+        match self {
+            Self::Sequence(task) => task.long,
+            Self::Token(task) => task.long,
+            Self::Relation(_) => Long::Cut,
+        }
     }
 
     /// Its kind.
@@ -108,52 +157,69 @@ impl Task {
     ) -> Result<Vec<EncodedExample>, Error> {
         match (self, examples.into()) {
             (Self::Sequence(task), ExampleSlice::Sequence(examples)) => {
-                in_order(examples, |example| task.encode(example, tokenizer))
+                in_order(examples, |e| encoded(task.labels_of(e)?, || task.windows_of(e, tokenizer)))
             }
             (Self::Token(task), ExampleSlice::Tokens(examples)) => {
-                in_order(examples, |example| task.encode(example, tokenizer))
+                in_order(examples, |e| encoded(task.labels_of(e)?, || task.windows_of(e, tokenizer)))
             }
             (Self::Relation(task), ExampleSlice::Relations(examples)) => {
-                in_order(examples, |example| task.encode(example, tokenizer))
+                in_order(examples, |e| encoded(task.labels_of(e)?, || task.windows_of(e, tokenizer)))
             }
             (task, examples) => Err(Error::ExampleKind { task: task.kind(), found: examples.kind() }),
         }
     }
 
-    /// Puts the examples at `indices` onto the device, padded with `pad_id` to the longest of them.
+    /// The examples' labels with windows that were encoded before, one list an example.
+    pub(crate) fn with_windows(
+        &self,
+        examples: ExampleSlice<'_>,
+        windows: Vec<Vec<Encoded>>,
+    ) -> Result<Vec<EncodedExample>, Error> {
+        fn join<E>(
+            examples: &[E],
+            windows: Vec<Vec<Encoded>>,
+            labels: impl Fn(&E) -> Result<Vec<usize>, Error>,
+        ) -> Result<Vec<EncodedExample>, Error> {
+            examples.iter().zip(windows).map(|(example, windows)| encoded(labels(example)?, || Ok(windows))).collect()
+        }
+        match (self, examples) {
+            (Self::Sequence(task), ExampleSlice::Sequence(examples)) => join(examples, windows, |e| task.labels_of(e)),
+            (Self::Token(task), ExampleSlice::Tokens(examples)) => join(examples, windows, |e| task.labels_of(e)),
+            (Self::Relation(task), ExampleSlice::Relations(examples)) => join(examples, windows, |e| task.labels_of(e)),
+            (task, examples) => Err(Error::ExampleKind { task: task.kind(), found: examples.kind() }),
+        }
+    }
+
+    /// Puts the windows at `places` onto the device, padded with `pad_id` to the longest of them.
     ///
     /// # Panics
     ///
-    /// If an index is out of range.
-    pub fn collate(&self, encoded: &[EncodedExample], indices: &[usize], pad_id: u32, device: &Device) -> Batch {
+    /// If a place is not in `encoded`.
+    pub fn collate(&self, encoded: &[EncodedExample], places: &[Place], pad_id: u32, device: &Device) -> Batch {
         let per_word = matches!(self, Self::Token(_));
-        batch::collate(encoded, indices, per_word, pad_id, device)
+        batch::collate(encoded, places, per_word, pad_id, device)
     }
 
-    /// Mean cross entropy over the examples, or over the first pieces of all words; 0 for a batch without any.
+    /// Mean cross entropy over the examples, or over the first pieces of all words; 0 for a batch without any. One of n windows of an
+    /// example counts as 1/n of it.
     ///
     /// # Shapes
     ///
     /// - logits: `[batch, labels]`, or `[batch, seq, labels]` for tokens
     /// - output: `[1]`, fp32
     pub fn loss<const D: usize>(&self, logits: Tensor<D>, batch: &Batch) -> Tensor<1> {
-        loss::cross_entropy(logits, batch.targets.clone(), batch.target_count)
+        loss::cross_entropy(logits, batch.targets.clone(), batch.weights.clone(), batch.target_weight)
     }
 
-    /// The likeliest label of each example, or the tag of each word; a word that the model did not see is tagged `O`.
-    ///
-    /// # Shapes
-    ///
-    /// - logits: `[batch, labels]`, or `[batch, seq, labels]` for tokens
-    ///
-    /// # Errors
-    ///
-    /// A logit that is not finite, or a device that cannot be read.
-    pub fn predict<const D: usize>(&self, logits: Tensor<D>, batch: &Batch) -> Result<Vec<Prediction>, Error> {
-        match self {
-            Self::Sequence(_) | Self::Relation(_) => decode::per_example(logits, batch),
-            Self::Token(task) => decode::per_word(logits, batch, task.outside),
-        }
+    /// Collects the logits of a split, window by window, into the likeliest label of each example, or the tag of each word; a word that
+    /// the model did not see is tagged `O`.
+    pub fn predictions<'a>(&self, encoded: &'a [EncodedExample]) -> Predictions<'a> {
+        let rule = match self {
+            Self::Sequence(task) => Rule::Example(task.pool),
+            Self::Relation(_) => Rule::Example(Pool::Mean),
+            Self::Token(task) => Rule::Words { unseen: task.outside },
+        };
+        Predictions::new(rule, encoded)
     }
 
     /// Scores the predictions for a whole split, which may come in any order.
@@ -202,6 +268,10 @@ fn is_bio(tag: &str) -> bool {
     tag == "O" || tag.starts_with("B-") || tag.starts_with("I-")
 }
 
+fn encoded(labels: Vec<usize>, windows: impl FnOnce() -> Result<Vec<Encoded>, Error>) -> Result<EncodedExample, Error> {
+    Ok(EncodedExample { windows: windows()?, labels })
+}
+
 /// Encodes on all cores and reports the first error in the examples' order, whichever core met one first.
 fn in_order<E: Sync>(
     examples: &[E],
@@ -229,7 +299,10 @@ pub(crate) fn one_label_each(predictions: &[&Prediction], truth: &[EncodedExampl
 }
 
 /// The predictions in the examples' order.
-fn aligned<'a>(predictions: &'a [Prediction], truth: &[EncodedExample]) -> Result<Vec<&'a Prediction>, Error> {
+pub(crate) fn aligned<'a>(
+    predictions: &'a [Prediction],
+    truth: &[EncodedExample],
+) -> Result<Vec<&'a Prediction>, Error> {
     let refuse = |what: String| Err(Error::Unmatched { what });
     let mut slots: Vec<Option<&Prediction>> = vec![None; truth.len()];
     for prediction in predictions {
@@ -257,7 +330,6 @@ fn aligned<'a>(predictions: &'a [Prediction], truth: &[EncodedExample]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Encoded;
 
     fn labels(names: &[&str]) -> LabelSet {
         LabelSet::new(names.iter().map(|&name| name.to_owned()).collect()).unwrap()
@@ -281,7 +353,7 @@ mod tests {
     fn every_example_needs_one_prediction() {
         let task = Task::new(Kind::Sequence, labels(&["a", "b"]), 8, None).unwrap();
         let pieces = Encoded { ids: vec![], types: vec![], words: vec![], truncated: false };
-        let truth = [0, 1].map(|label| EncodedExample { pieces: pieces.clone(), labels: vec![label] });
+        let truth = [0, 1].map(|label| EncodedExample { windows: vec![pieces.clone()], labels: vec![label] });
         let prediction =
             |example, count| Prediction { example, labels: vec![0; count], probabilities: vec![vec![0.5; 2]; count] };
         for (predictions, what) in [

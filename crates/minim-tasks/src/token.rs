@@ -7,20 +7,21 @@ use minim_metrics::entity;
 use crate::batch::EncodedExample;
 use crate::decode::Prediction;
 use crate::scores::Scores;
-use crate::task::check_label;
-use crate::{Error, Tokenizer};
+use crate::task::{Long, check_label};
+use crate::{Encoded, Error, Tokenizer};
 
 /// One tag for each word.
 #[derive(Clone, Debug)]
 pub struct TokenClassification {
     pub(crate) labels: LabelSet,
     pub(crate) max_length: usize,
+    pub(crate) long: Long,
     /// Index of `O`.
     pub(crate) outside: usize,
 }
 
 impl TokenClassification {
-    pub(crate) fn encode(&self, example: &Tagged, tokenizer: &Tokenizer) -> Result<EncodedExample, Error> {
+    pub(crate) fn labels_of(&self, example: &Tagged) -> Result<Vec<usize>, Error> {
         let Tagged { id, words, tags } = example;
         if words.len() != tags.len() {
             return Err(Error::Example {
@@ -28,33 +29,52 @@ impl TokenClassification {
                 what: format!("has {} words and {} tags", words.len(), tags.len()),
             });
         }
-        let labels: Result<Vec<usize>, Error> = tags.iter().map(|&tag| check_label(id, tag, &self.labels)).collect();
-        Ok(EncodedExample { pieces: tokenizer.encode_words(words, self.max_length)?, labels: labels? })
+        tags.iter().map(|&tag| check_label(id, tag, &self.labels)).collect()
+    }
+
+    pub(crate) fn windows_of(&self, example: &Tagged, tokenizer: &Tokenizer) -> Result<Vec<Encoded>, Error> {
+        match self.long {
+            Long::Cut => Ok(vec![tokenizer.encode_words(&example.words, self.max_length)?]),
+            Long::Windows { overlap } => tokenizer.encode_words_windows(&example.words, self.max_length, overlap),
+        }
     }
 
     /// `entity_precision`, `entity_recall`, `entity_f1` (over all entities, strict), `entity_macro_f1`, `entity_weighted_f1` (over entity
     /// types) and `token_accuracy` (over words).
     pub(crate) fn score(&self, predictions: &[&Prediction], truth: &[EncodedExample]) -> Result<Scores, Error> {
-        let truth: Vec<&[usize]> = truth.iter().map(|example| &example.labels[..]).collect();
-        let predicted: Vec<&[usize]> = predictions.iter().map(|p| &p.labels[..]).collect();
-        let report = entity::scores(&self.names(&truth), &self.names(&predicted))?;
+        let (truth_tags, predicted_tags) = self.tags(predictions, truth);
+        let report = entity::scores(&truth_tags, &predicted_tags)?;
         let mut scores = Scores::default();
         scores.set("entity_precision", report.micro.precision);
         scores.set("entity_recall", report.micro.recall);
         scores.set("entity_f1", report.micro.f1);
         scores.set("entity_macro_f1", report.macro_average.f1);
         scores.set("entity_weighted_f1", report.weighted.f1);
-        scores.set("token_accuracy", accuracy(&truth.concat(), &predicted.concat())?);
+        scores.set(
+            "token_accuracy",
+            accuracy(&words(truth.iter().map(|e| &e.labels)), &words(predictions.iter().map(|p| &p.labels)))?,
+        );
         for (kind, row) in report.per_type {
             scores.add_label(&kind, row);
         }
         Ok(scores)
     }
 
-    fn names(&self, tags: &[&[usize]]) -> Vec<Vec<&str>> {
-        let names = |tags: &&[usize]| tags.iter().map(|&tag| self.labels.name(tag)).collect();
-        tags.iter().map(names).collect()
+    /// The tags of truth and prediction by name.
+    pub(crate) fn tags(
+        &self,
+        predictions: &[&Prediction],
+        truth: &[EncodedExample],
+    ) -> (Vec<Vec<&str>>, Vec<Vec<&str>>) {
+        let names = |tags: &[usize]| tags.iter().map(|&tag| self.labels.name(tag)).collect();
+        let truth = truth.iter().map(|example| names(&example.labels)).collect();
+        (truth, predictions.iter().map(|prediction| names(&prediction.labels)).collect())
     }
+}
+
+/// The tags of all words of a split.
+fn words<'a>(examples: impl Iterator<Item = &'a Vec<usize>>) -> Vec<usize> {
+    examples.flatten().copied().collect()
 }
 
 #[cfg(test)]
@@ -64,7 +84,7 @@ mod tests {
     use burn::tensor::{Device, Tensor, TensorData};
     use minim_datasets::{Kind, LabelSet, Tagged};
 
-    use crate::{Prediction, Task, Tokenizer};
+    use crate::{Place, Pool, Prediction, Task, Tokenizer};
 
     fn task(max_length: usize) -> Task {
         let labels = ["O", "B-Disease", "I-Disease"].map(str::to_owned);
@@ -92,13 +112,15 @@ mod tests {
         let words = ["fever", "\u{200b}", "cough", "the", "pain", "infection"];
         let split = [sentence(&words, &[1, 1, 0, 0, 1, 1])];
         let encoded = task.encode_all(&split[..], &tokenizer()).unwrap();
-        assert!(encoded[0].pieces.truncated);
+        assert!(encoded[0].windows[0].truncated);
         let device = Device::flex();
-        let batch = task.collate(&encoded, &[0], 0, &device);
-        assert_eq!(batch.target_count, 4);
+        let batch = task.collate(&encoded, &Place::all(&encoded), 0, &device);
+        assert_eq!(batch.target_weight, 4.0);
         let logits = [0.0, 1.0, 0.0].repeat(6);
         let logits = Tensor::<3>::from_data(TensorData::new(logits, [1, 6, 3]), &device);
-        let predictions = task.predict(logits, &batch).unwrap();
+        let mut predictions = task.predictions(&encoded);
+        predictions.add(logits, &batch).unwrap();
+        let predictions = predictions.finish();
         assert_eq!(predictions[0].labels, [1, 0, 1, 1, 1, 0]);
         let scores = task.score(&predictions, &encoded).unwrap();
         assert_eq!(scores.values["entity_precision"], 0.5);
@@ -107,6 +129,30 @@ mod tests {
         assert_eq!(scores.values["token_accuracy"], 2.0 / 6.0);
         assert_eq!(scores.per_label.len(), 1);
         assert_eq!((scores.per_label[0].label.as_str(), scores.per_label[0].support), ("Disease", 4));
+    }
+
+    /// The same model, but the words are read in windows: only the word without a piece cannot be seen.
+    #[test]
+    fn in_windows_no_word_that_has_a_piece_is_missed() {
+        let task = task(6).in_windows(1, Pool::Mean).unwrap();
+        let words = ["fever", "\u{200b}", "cough", "the", "pain", "infection"];
+        let words: Vec<&str> = words.into_iter().cycle().take(60).collect();
+        let split = [sentence(&words, &[1; 60])];
+        let encoded = task.encode_all(&split[..], &tokenizer()).unwrap();
+        assert!(encoded[0].windows.len() > 10 && encoded[0].windows.iter().all(|window| window.len() <= 6));
+        assert!(encoded[0].windows.iter().all(|window| !window.truncated));
+        let device = Device::flex();
+        let mut predictions = task.predictions(&encoded);
+        for places in Place::all(&encoded).chunks(4) {
+            let batch = task.collate(&encoded, places, 0, &device);
+            let [rows, seq] = batch.tokens.dims();
+            let logits = [0.0, 1.0, 0.0].repeat(rows * seq);
+            let logits = Tensor::<3>::from_data(TensorData::new(logits, [rows, seq, 3]), &device);
+            predictions.add(logits, &batch).unwrap();
+        }
+        let predictions = predictions.finish();
+        assert_eq!(predictions.len(), 1);
+        assert_eq!(predictions[0].labels, [1, 0, 1, 1, 1, 1].repeat(10));
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! Wu et al. 2016 (<https://arxiv.org/abs/1609.08144>) as the `tokenizers` crate implements it. Parity test: `tests/tokenization.rs`.
 
 mod folder;
+mod layout;
 mod window;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use tokenizers::{Encoding, PreTokenizerWrapper, Token, TruncationDirection, TruncationParams, TruncationStrategy};
@@ -20,7 +22,8 @@ pub struct Encoded {
     pub ids: Vec<u32>,
     /// Token type of each piece: 0, or 1 in the second text of a pair.
     pub types: Vec<u32>,
-    /// The word each piece belongs to; `None` for special pieces and for texts that were not given as words.
+    /// The word each piece belongs to: `None` for special pieces, and for words that another window of the same text is asked about;
+    /// empty for texts that were not given as words.
     pub words: Vec<Option<u32>>,
     /// Whether pieces were left out to meet the maximum length.
     pub truncated: bool,
@@ -62,6 +65,15 @@ impl Tokenizer {
     /// A missing or unreadable file, a vocabulary without one of the special pieces, a casing that nothing states.
     pub fn from_folder(folder: &Path) -> Result<Self, Error> {
         folder::read(folder)
+    }
+
+    /// SHA-256 over the files that decide which pieces a text gets.
+    ///
+    /// # Errors
+    ///
+    /// A file that can no longer be read.
+    pub fn fingerprint(&self) -> Result<[u8; 32], Error> {
+        folder::fingerprint(self.file.parent().unwrap_or(Path::new("")))
     }
 
     fn new(inner: tokenizers::Tokenizer, file: PathBuf, pad_id: u32) -> Self {
@@ -148,23 +160,84 @@ impl Tokenizer {
     /// [`Error::MaxLength`] when `max_length` leaves no room for text.
     pub fn encode_words(&self, words: &[String], max_length: usize) -> Result<Encoded, Error> {
         let room = self.room(max_length, false)?;
-        let mut ids = Vec::new();
-        let mut owners = Vec::new();
-        // Stopping here keeps a text of any length cheap: the words behind the cut are never looked at.
+        // Stopping there keeps a text of any length cheap: the words behind the cut are never looked at.
+        let (mut ids, mut owners) = self.pieces_of_words(words, room)?;
+        let truncated = ids.len() > room;
+        ids.truncate(room);
+        owners.truncate(room);
+        self.finish_words(&ids, owners.into_iter().map(Some), truncated)
+    }
+
+    /// Encodes one text in windows of at most `max_length` pieces, special ones included, of which neighbours share `overlap`. The first
+    /// is what [`encode`](Self::encode) keeps, and the only one where the text is short enough. A pair is cut all the same: its texts
+    /// must be seen together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MaxLength`] when `max_length` leaves no room for text, [`Error::Overlap`] when the overlap leaves none.
+    pub fn encode_windows(
+        &self,
+        text: &str,
+        pair: Option<&str>,
+        max_length: usize,
+        overlap: usize,
+    ) -> Result<Vec<Encoded>, Error> {
+        let first = self.encode(text, pair, max_length)?;
+        let room = self.room_for_windows(max_length, overlap)?;
+        if !first.truncated || pair.is_some_and(|pair| !pair.is_empty()) {
+            return Ok(vec![first]);
+        }
+        let encoding = self.pieces(text)?;
+        layout::of_pieces(encoding.len(), room, overlap)
+            .into_iter()
+            .map(|window| self.finish(encoding_of(&encoding.get_ids()[window]), None, false))
+            .collect()
+    }
+
+    /// Encodes words in windows as [`encode_windows`](Self::encode_windows) does a text. Each window begins with a word, and
+    /// [`Encoded::words`] names each word in one window only, that in which it has most context on both sides.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn encode_words_windows(
+        &self,
+        words: &[String],
+        max_length: usize,
+        overlap: usize,
+    ) -> Result<Vec<Encoded>, Error> {
+        let room = self.room_for_windows(max_length, overlap)?;
+        let (ids, owners) = self.pieces_of_words(words, usize::MAX)?;
+        let windows = layout::of_words(&owners, room, overlap);
+        let judged = layout::judged(&owners, &windows);
+        let encode = |(window, words): (Range<usize>, Vec<_>)| self.finish_words(&ids[window], words, false);
+        windows.into_iter().zip(judged).map(encode).collect()
+    }
+
+    /// The ids of all words and the word of each, or at least those of the first `room + 1` pieces.
+    fn pieces_of_words(&self, words: &[String], room: usize) -> Result<(Vec<u32>, Vec<u32>), Error> {
+        let tokenizer = self.of_words.as_deref().unwrap_or(&self.inner);
+        let (mut ids, mut owners) = (Vec::new(), Vec::new());
         for (index, word) in words.iter().enumerate() {
-            let tokenizer = self.of_words.as_deref().unwrap_or(&self.inner);
             let pieces = tokenizer.encode_fast(word.as_str(), false).map_err(|error| self.failed(&error))?;
             ids.extend_from_slice(pieces.get_ids());
-            owners.resize(ids.len(), Some(index as u32));
+            owners.resize(ids.len(), index as u32);
             if ids.len() > room {
                 break;
             }
         }
-        let truncated = ids.len() > room;
-        ids.truncate(room);
-        owners.truncate(room);
-        let mut encoding = encoding_of(&ids);
-        encoding.get_word_ids_mut().copy_from_slice(&owners);
+        Ok((ids, owners))
+    }
+
+    /// Adds the special pieces to those of words.
+    fn finish_words(
+        &self,
+        ids: &[u32],
+        words: impl IntoIterator<Item = Option<u32>>,
+        truncated: bool,
+    ) -> Result<Encoded, Error> {
+        let mut encoding = encoding_of(ids);
+        encoding.get_word_ids_mut().iter_mut().zip(words).for_each(|(slot, word)| *slot = word);
         let encoding = self.inner.post_process(encoding, None, true).map_err(|error| self.failed(&error))?;
         Ok(Encoded {
             ids: encoding.get_ids().to_vec(),
@@ -199,6 +272,11 @@ impl Tokenizer {
         }
     }
 
+    fn room_for_windows(&self, max_length: usize, overlap: usize) -> Result<usize, Error> {
+        let room = self.room(max_length, false)?;
+        if overlap < room { Ok(room) } else { Err(Error::Overlap { overlap, room }) }
+    }
+
     fn pieces(&self, text: &str) -> Result<Encoding, Error> {
         self.inner.encode_fast(text, false).map_err(|error| self.failed(&error))
     }
@@ -229,7 +307,7 @@ impl Tokenizer {
         Ok(Encoded {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
-            words: vec![None; encoding.len()],
+            words: Vec::new(),
             truncated,
         })
     }

@@ -24,6 +24,16 @@ struct Fixture {
     texts: Vec<Text>,
     pairs: Vec<Text>,
     word_lists: Vec<WordList>,
+    #[serde(default)]
+    windows: Vec<Windows>,
+}
+
+#[derive(Deserialize)]
+struct Windows {
+    text: String,
+    max_length: usize,
+    stride: usize,
+    ids: Vec<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +79,11 @@ fn check(tokenizer: &Tokenizer, fixture: &Fixture) {
         assert_eq!((&found.ids, &found.types), (&row.ids, &row.type_ids), "{name:?}");
         assert_eq!(found.words, row.word_ids, "{name:?}");
     }
+    for row in &fixture.windows {
+        let found = tokenizer.encode_windows(&row.text, None, row.max_length, row.stride).unwrap();
+        let found: Vec<Vec<u32>> = found.into_iter().map(|window| window.ids).collect();
+        assert_eq!(found, row.ids, "{:?}", (&row.text, row.max_length, row.stride));
+    }
 }
 
 #[test]
@@ -77,6 +92,7 @@ fn ids_equal_those_of_transformers() {
     let fixtures: Fixtures = serde_json::from_str(&json).unwrap();
     for (case, fixture) in [("uncased", &fixtures.uncased), ("cased", &fixtures.cased)] {
         assert!(fixture.texts.len() > 40 && fixture.pairs.len() > 30 && fixture.word_lists.len() > 20);
+        assert!(fixture.windows.iter().filter(|row| row.ids.len() > 2).count() > 20);
         for layout in ["", "-json"] {
             check(&tokenizer(&format!("tokenizer-{case}{layout}")), fixture);
         }
@@ -104,7 +120,6 @@ fn first_pieces(tokenizer: &Tokenizer, text: &str, max_length: usize) -> Encoded
         for pieces in [&mut encoded.ids, &mut encoded.types] {
             pieces.drain(max_length - 1..pieces.len() - 1);
         }
-        encoded.words.truncate(max_length);
         encoded.truncated = true;
     }
     encoded
@@ -125,6 +140,103 @@ fn reading_only_the_words_that_are_needed_changes_nothing() {
             assert_eq!(found, first_pieces(&tokenizer, text, max_length), "{text:?} {max_length}");
         }
     }
+}
+
+/// Every tokenizer of the fixtures that takes texts and words.
+fn tokenizers() -> Vec<Tokenizer> {
+    let models = folder("../models/tokenizers");
+    let mut read: Vec<Tokenizer> = ["tokenizer-uncased", "tokenizer-cased-json"].map(tokenizer).into();
+    let mut folders: Vec<PathBuf> = fs::read_dir(models).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|path| path.is_dir());
+    folders.sort();
+    read.extend(folders.iter().map(|folder| Tokenizer::from_folder(folder).unwrap()));
+    read
+}
+
+const LONG: &str = "the patient was admitted with chest pain, \u{200b} cardiomyopathy and a fever of 39.5 \u{4e2d}\u{6587} cafe\u{301}s";
+
+/// The pieces of a text between the special ones.
+fn inner<'a>(encoded: &'a Encoded, of_nothing: &Encoded, ids: &'a [u32]) -> &'a [u32] {
+    // Special pieces stand at both ends, or before the text only.
+    let special = of_nothing.len();
+    let before = if special == 0 { 0 } else { 1 };
+    &ids[before..encoded.len() - (special - before)]
+}
+
+#[test]
+fn windows_of_a_text_hold_all_of_it() {
+    for tokenizer in tokenizers() {
+        let of_nothing = tokenizer.encode("", None, usize::MAX).unwrap();
+        let whole = tokenizer.encode(LONG, None, usize::MAX).unwrap();
+        for max_length in [5, 8, 13, whole.len() - 1, whole.len(), 100] {
+            let cut = tokenizer.encode(LONG, None, max_length).unwrap();
+            for overlap in [0, 1, max_length / 4, max_length - of_nothing.len() - 1] {
+                let windows = tokenizer.encode_windows(LONG, None, max_length, overlap).unwrap();
+                assert_eq!((&windows[0].ids, &windows[0].types), (&cut.ids, &cut.types), "the first is the cut text");
+                assert_eq!(windows.len() == 1, whole.len() <= max_length);
+                if windows.len() == 1 {
+                    assert_eq!(windows[0], cut);
+                }
+                let mut joined: Vec<u32> = Vec::new();
+                for (index, window) in windows.iter().enumerate() {
+                    assert!(window.len() <= max_length && window.types.len() == window.len() && !window.truncated);
+                    let pieces = inner(window, &of_nothing, &window.ids);
+                    let shared = if index == 0 { 0 } else { overlap };
+                    assert_eq!(pieces[..shared], joined[joined.len() - shared..], "{max_length} {overlap}");
+                    assert!(pieces.len() > shared);
+                    joined.extend(&pieces[shared..]);
+                }
+                assert_eq!(joined, inner(&whole, &of_nothing, &whole.ids), "{max_length} {overlap}");
+            }
+        }
+    }
+}
+
+#[test]
+fn windows_of_words_name_every_word_once() {
+    for tokenizer in tokenizers() {
+        let words: Vec<String> = LONG.split(' ').map(str::to_owned).cycle().take(90).collect();
+        let whole = tokenizer.encode_words(&words, usize::MAX).unwrap();
+        let readable: Vec<u32> = {
+            let mut words: Vec<u32> = whole.words.iter().flatten().copied().collect();
+            words.dedup();
+            words
+        };
+        // The word that is nothing but a space of no width has no piece in a vocabulary of whole words.
+        assert!(readable.len() >= 80);
+        for (max_length, overlap) in [(12, 0), (12, 3), (30, 7), (30, 20), (whole.len(), 5), (1000, 250)] {
+            let windows = tokenizer.encode_words_windows(&words, max_length, overlap).unwrap();
+            let cut = tokenizer.encode_words(&words, max_length).unwrap();
+            assert_eq!((&windows[0].ids, &windows[0].types), (&cut.ids, &cut.types), "the first is the cut text");
+            assert_eq!(windows.len() == 1, whole.len() <= max_length);
+            if windows.len() == 1 {
+                assert_eq!(windows[0], cut);
+            }
+            let mut named: Vec<u32> = Vec::new();
+            for window in &windows {
+                assert!(window.len() <= max_length && window.words.len() == window.len() && !window.truncated);
+                let mut words: Vec<u32> = window.words.iter().flatten().copied().collect();
+                words.dedup();
+                named.extend(words);
+            }
+            assert_eq!(named, readable, "{max_length} {overlap}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_is_cut_and_impossible_windows_are_refused() {
+    let tokenizer = tokenizer("tokenizer-uncased");
+    let pair = tokenizer.encode_windows(LONG, Some(LONG), 16, 4).unwrap();
+    assert_eq!(pair, [tokenizer.encode(LONG, Some(LONG), 16).unwrap()]);
+    assert!(pair[0].truncated);
+    assert!(tokenizer.encode_windows(LONG, Some(""), 16, 4).unwrap().len() > 1, "an empty second text is none");
+    for short in ["fever", LONG] {
+        let error = tokenizer.encode_windows(short, None, 16, 14).unwrap_err();
+        assert!(matches!(error, Error::Overlap { overlap: 14, room: 14 }), "{error}");
+    }
+    let error = tokenizer.encode_words_windows(&["fever".to_owned()], 16, 20).unwrap_err().to_string();
+    assert!(error.contains("share 20 pieces, expected fewer than the 14"), "{error}");
 }
 
 /// Fails where `work` takes longer than a quadratic step would leave it.

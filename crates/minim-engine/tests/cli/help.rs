@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::scratch::Scratch;
 
-const VERBS: [(&str, &[&str]); 9] = [
+const VERBS: [(&str, &[&str]); 11] = [
     ("bench", &["--config <FILE>", "--adapter <ADAPTER>", "--layers <LAYERS>", "--device <DEVICE>"]),
-    ("train", &["<EXPERIMENT>", "--out <DIR>", "--device <DEVICE>"]),
+    ("train", &["<EXPERIMENT>", "--out <DIR>", "--no-cache", "--device <DEVICE>"]),
+    ("compare", &["--run <DIR>", "--data <FILE>", "--device <DEVICE>"]),
+    ("lengths", &["--model <DIR>", "--data <DIR>", "--format <FORMAT>"]),
     ("evaluate", &["--run <DIR>", "--data <FILE>", "--device <DEVICE>"]),
     ("predict", &["--run <DIR>", "--input <FILE>", "--output <FILE>", "--device <DEVICE>"]),
     (

@@ -237,6 +237,76 @@ fn keys_of_another_kind_are_refused() {
     check("learning_rate = 5e-4\n", "", "41: an [[override]] needs at least one key of [training] to set");
 }
 
+/// The `[[task]]` of GRID for entities, with more keys.
+fn entities(keys: &str) -> String {
+    GRID.replacen("data = \"../data/ncbi-disease\"", &format!("data = \"d\"\n{keys}"), 1)
+}
+
+#[test]
+fn windows_are_resolved_and_a_plan_without_them_is_as_it_was() {
+    let task = |text: &str| parse(text).expect("a grid").runs().remove(0).task;
+    let cut = task(GRID);
+    assert_eq!((cut.long, cut.stride, cut.pool, cut.few_shot, cut.report), (Long::Cut, None, None, None, None));
+    let json = serde_json::to_string(&cut).expect("JSON");
+    for key in ["long", "stride", "pool", "few_shot", "report"] {
+        assert!(!json.contains(key), "{key} in {json}");
+    }
+    let windows = task(&entities("long = \"windows\""));
+    assert_eq!((windows.long, windows.stride, windows.pool), (Long::Windows, Some(32), None));
+    let texts = GRID.replacen("\"ner\"", "\"sequence-classification\"\nlong = \"windows\"\nstride = 0", 1);
+    assert_eq!((task(&texts).stride, task(&texts).pool), (Some(0), Some(Pool::Mean)));
+    let run = |text: &str| parse(text).expect("a grid").runs().remove(0);
+    let explicit = run(&entities("long = \"windows\"\nstride = 32"));
+    assert_eq!(run(&entities("long = \"windows\"")).id(), explicit.id(), "a default spelt out is no other run");
+    let cut = run(&entities("long = \"cut\""));
+    assert_eq!(run(&entities("")).id(), cut.id());
+    assert_ne!(explicit.id(), cut.id());
+    assert_ne!(run(&entities("few_shot = 16")).id(), cut.id());
+    let resolved = Experiment::parse(&explicit.to_toml(), Path::new("run.toml")).expect("a plan").runs().remove(0);
+    assert_eq!(resolved.id(), explicit.id());
+}
+
+#[test]
+fn deidentification_is_asked_for_or_follows_from_the_dataset() {
+    let task = |text: &str| parse(text).expect("a grid").runs().remove(0).task;
+    assert!(!task(GRID).is_deidentification());
+    assert!(task(&entities("report = \"deidentification\"")).is_deidentification());
+    let phi = task(&GRID.replacen("dataset = \"ncbi-disease\"", "dataset = \"i2b2-2014-phi\"", 1));
+    assert!(phi.is_deidentification() && phi.report.is_none());
+}
+
+#[test]
+fn keys_that_do_not_go_together_are_refused() {
+    let data = "data = \"../data/ncbi-disease\"";
+    check(data, "data = \"d\"\nstride = 4", "18: `stride` in [[task]]: needs `long = \"windows\"` beside it");
+    check(
+        data,
+        "data = \"d\"\nlong = \"windows\"\nstride = 126",
+        "19: `stride` in [[task]]: is 126, expected at most max_length - 3 = 125",
+    );
+    check(
+        data,
+        "data = \"d\"\nlong = \"windows\"\npool = \"max\"",
+        "19: `pool` in [[task]]: only tasks of kind \"sequence-classification\" have it",
+    );
+    check(
+        "negatives_per_positive = 3",
+        "long = \"windows\"",
+        "25: `long` in [[task]]: relations are not read in windows: a long text is cut around its two mentions, which must be \
+         seen together",
+    );
+    check(
+        data,
+        "data = \"d\"\ntrain_limit = 4\nfew_shot = 4",
+        "19: `few_shot` in [[task]]: stands beside `train_limit`; expected one of the two",
+    );
+    check(
+        "negatives_per_positive = 3",
+        "report = \"deidentification\"",
+        "25: `report` in [[task]]: only tasks of kind \"ner\" have it",
+    );
+}
+
 #[test]
 fn a_file_that_is_no_toml_is_reported_with_its_line() {
     let error = parse("name = \"a\"\nseeds = [1,\n[training]\n").expect_err("broken TOML");

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use minim_experiment::{
-    Cost, CurvePoint, DataSummary, Hardware, Init, LabelScore, Location, Majority, Method, MethodSpec, Metrics,
-    ModelSpec, Parameters, Record, Run, Scores, Status, TaskKind, TaskSpec, TrainingSpec, Versions,
+    Cost, CurvePoint, DataSummary, Hardware, Init, LabelScore, Location, Long, Majority, Method, MethodSpec, Metrics,
+    ModelSpec, Parameters, Record, Run, ScoreInterval, Scores, Status, TaskKind, TaskSpec, TrainingSpec, Versions,
 };
 
 pub(crate) struct Model {
@@ -67,10 +67,16 @@ fn tasks() -> Vec<TaskSpec> {
         dataset: "made-up".into(),
         data: Location::new(Path::new(""), "data"),
         max_length: 128,
+        long: Long::Cut,
+        stride: None,
+        pool: None,
         select: kind.default_select().into(),
         negative_label: negative.map(str::to_owned),
         train_limit: None,
         negatives_per_positive: None,
+        few_shot: None,
+        few_shot_validation: None,
+        report: None,
     };
     vec![
         named("synthetic-ner", TaskKind::Ner, None),
@@ -160,8 +166,22 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
                 validation: Metrics::from([(metric.to_owned(), floor)]),
                 test: Metrics::from([(metric.to_owned(), floor), ("accuracy".to_owned(), 0.767)]),
             },
+            truncated: None,
+            few_shot: None,
         }),
-        scores: Scores { validation: Metrics::from([(metric.to_owned(), last)]), test: test_scores(task.kind, score) },
+        scores: Scores {
+            validation: Metrics::from([(metric.to_owned(), last)]),
+            test: test_scores(task.kind, score),
+            test_interval: Some(ScoreInterval {
+                metric: metric.to_owned(),
+                low: score - 0.02,
+                high: score + 0.02,
+                level: 0.95,
+                resamples: 10_000,
+                seed: 0,
+                documents: 50,
+            }),
+        },
         per_label: labels
             .iter()
             .enumerate()

@@ -113,6 +113,9 @@ fn csv_reads_back_equal() {
         for metric in ["macro_f1", "auroc", "entity_precision", "micro_f1"] {
             assert_eq!(number(&format!("test_{metric}")), record.scores.test.get(metric).copied());
         }
+        let interval = record.scores.test_interval.as_ref();
+        assert_eq!(number("score_low"), interval.map(|interval| interval.low));
+        assert_eq!(number("score_high"), interval.map(|interval| interval.high));
         assert_eq!(number("test_select_score"), record.scores.test.get(&record.run.task.select).copied());
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use tokenizers::models::bpe::BPE;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
@@ -86,6 +87,20 @@ impl Special {
             mask: name(|c| c.mask_token.as_ref(), "[MASK]"),
         }
     }
+}
+
+/// SHA-256 over the names and contents of those of a tokenizer's files that are there.
+pub(super) fn fingerprint(folder: &Path) -> Result<[u8; 32], Error> {
+    let mut hash = Sha256::new();
+    for name in [JSON, VOCAB, CONFIG, BPE_VOCAB, MERGES, ADDED, SPECIAL] {
+        let file = folder.join(name);
+        match fs::read(&file) {
+            Ok(bytes) => hash.update([name.as_bytes(), &[0], &(bytes.len() as u64).to_le_bytes(), &bytes].concat()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(Error::Read { file, source }),
+        }
+    }
+    Ok(hash.finalize().into())
 }
 
 pub(super) fn read(folder: &Path) -> Result<Tokenizer, Error> {
