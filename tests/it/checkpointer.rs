@@ -23,7 +23,7 @@ fn a_checkpoint_of_burn_train_is_the_whole_model_and_ours_is_what_was_trained() 
     FileCheckpointer::new(&theirs, "model").save(1, model.clone().into_record()).unwrap();
     let ours = temp.path().join("minim");
     let adapter = AdapterConfig::new(&method, "SEQ_CLS", None, &modules).unwrap();
-    peft::save(&model, &adapter, &modules, published_name, &ours).unwrap();
+    peft::save(&model, &method, &adapter, &modules, published_name, &ours).unwrap();
 
     let bytes = |folder: &std::path::Path| -> u64 {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()

@@ -1,6 +1,6 @@
 //! Parameter counts from a `config.json` alone, equal to the study's table and to transformers and peft.
 
-use minim_adapters::{Counts, Ia3Config, LoraConfig, Method};
+use minim_adapters::{Bias, Counts, Ia3Config, LnTuningConfig, LoraConfig, Method, Targets, VeraConfig};
 use minim_engine::count::from_config;
 use minim_models::HeadKind;
 use serde::Deserialize;
@@ -84,4 +84,61 @@ fn counts_equal_the_studys_table() {
     let grown = minim_efficiency::peak_memory_bytes().unwrap_or(0) - before;
     // BERT-base alone would be 438 MB, Llama-2-7B 26 GB. Other tests of this binary run beside this one, hence the room.
     assert!(grown < 300 << 20, "counting allocated {grown} bytes");
+}
+
+/// BERT-base with two labels: 12 layers of 768 with 3072 inside.
+#[test]
+fn counts_of_each_method_follow_its_formula() {
+    let config = folder("../configs/bert-base-uncased.json");
+    let count = |method: Method| from_config(&config, HeadKind::Sequence, 2, |_| method, &cpu()).unwrap();
+    let (layers, width, inner) = (12, 768, 3072);
+    let head = 2 * (width + 1);
+    let lora = |config: LoraConfig| count(Method::Lora(config));
+    // Query and value: two matrices a layer, each with A and B.
+    let factors = layers * 2 * 8 * (width + width);
+    // Query, key, value and attention's output; both layers of the feed-forward block; two normalisations; and those of embeddings and pooler.
+    let biases = layers * (4 * width + inner + width + 2 * width) + width + width;
+    let norms = (1 + 2 * layers) * 2 * width;
+    let plain = LoraConfig::default;
+    for (found, adapter, trained) in [
+        (lora(plain()), factors, factors),
+        (lora(LoraConfig { use_rslora: true, ..plain() }), factors, factors),
+        (lora(LoraConfig { use_dora: true, ..plain() }), factors + layers * 2 * width, factors + layers * 2 * width),
+        (lora(LoraConfig { freeze_a: true, ..plain() }), factors, factors / 2),
+        (lora(LoraConfig { bias: Bias::LoraOnly, ..plain() }), factors, factors + layers * 2 * width),
+        (lora(LoraConfig { bias: Bias::All, ..plain() }), factors, factors + biases),
+        (lora(LoraConfig { rank_pattern: [("query".into(), 4)].into(), ..plain() }), factors * 3 / 4, factors * 3 / 4),
+        (
+            lora(LoraConfig { targets: Targets::AllLinear, rank: 1, ..plain() }),
+            layers * (4 * 2 * width + 2 * (width + inner)) + 2 * width,
+            layers * (4 * 2 * width + 2 * (width + inner)) + 2 * width,
+        ),
+        (count(Method::Vera(VeraConfig::default())), layers * 2 * (256 + width), layers * 2 * (256 + width)),
+        (count(Method::LnTuning(LnTuningConfig::default())), 0, norms),
+        (count(Method::BitFit), 0, biases),
+    ] {
+        let total = count(Method::Full).total;
+        assert_eq!(found, Counts { total, trainable: trained + head, adapter, head });
+    }
+}
+
+/// Every family has normalisations by its own names, and none is left out: all vectors but biases of linear layers.
+#[test]
+fn layer_norm_tuning_finds_the_normalisations_of_every_family() {
+    for (config, layers_norms, width) in [
+        ("bert-tiny.json", 1 + 2 * 2, 2 * 128),
+        ("roberta-base.json", 1 + 2 * 12, 2 * 768),
+        ("distilbert-base-uncased.json", 1 + 2 * 6, 2 * 768),
+        // Root mean squares have no bias.
+        ("tinyllama-1.1b.json", 1 + 2 * 22, 2048),
+        // Nor have these; the first layer has no normalisation before attention.
+        ("modernbert-base.json", 1 + 2 * 22 - 1 + 1, 768),
+    ] {
+        let path = folder("../configs").join(config);
+        let method = |config: &minim_models::Config| {
+            Method::LnTuning(LnTuningConfig { targets: minim_engine::chosen(&[], config.default_targets().ln) })
+        };
+        let counts = from_config(&path, HeadKind::Token, 2, method, &cpu()).unwrap();
+        assert_eq!(counts.trainable - counts.head, layers_norms * width, "{config}");
+    }
 }

@@ -9,7 +9,7 @@ use minim_engine::{WarmUp, clip, global_norm, optimizer};
 use minim_experiment::Schedule;
 use serde::Deserialize;
 
-use crate::fixtures::{Inputs, Published, adapted, cpu, cross_entropy, flat_logits, json, values};
+use crate::fixtures::{Inputs, Published, adapted, cpu, cross_entropy, flat_logits, json, unwrapped, values};
 
 #[derive(Deserialize)]
 struct Curves {
@@ -31,6 +31,7 @@ struct Curve {
     adapter: Option<String>,
     batches: String,
     weight_decay: Option<f64>,
+    lr_ratio: Option<f64>,
     learning_rate: Vec<f64>,
     loss: Vec<f32>,
     grad_norm: Vec<f64>,
@@ -58,14 +59,14 @@ impl Step {
 fn twenty_steps_equal_those_of_the_trainer() {
     let curves: Curves = json("curves.json");
     let batches: BTreeMap<String, Vec<Step>> = json("batches.json");
-    assert_eq!(curves.runs.len(), 8, "a fixture without a test");
+    assert_eq!(curves.runs.len(), 12, "a fixture without a test");
     let Settings { weight_decay, warmup_steps, max_steps, max_grad_norm } = curves.settings;
     for (name, curve) in curves.runs {
         let device = cpu().autodiff();
         let (mut model, ..) = adapted(&curve.base, curve.adapter.as_deref(), &device);
         let peak = curve.learning_rate.iter().copied().fold(0.0, f64::max);
         let mut schedule = WarmUp::new(peak, warmup_steps as f64 / max_steps as f64, max_steps, Schedule::Linear);
-        let mut optimizer = optimizer(&model, curve.weight_decay.unwrap_or(weight_decay));
+        let mut optimizer = optimizer(&model, curve.weight_decay.unwrap_or(weight_decay), curve.lr_ratio.unwrap_or(1.0));
         let batches = &batches[&curve.batches];
         let loss_of = |model: &minim_models::Classifier, step: &Step| {
             cross_entropy(flat_logits(model, &step.inputs.batch(&device)), &step.labels())
@@ -90,8 +91,7 @@ fn twenty_steps_equal_those_of_the_trainer() {
             if key.ends_with("key.bias") {
                 continue;
             }
-            let key =
-                key.trim_start_matches("base_model.model.").replace(".default", "").replace(".modules_to_save", "");
+            let key = unwrapped(&key);
             let norm = parameters[&key].iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
             assert!((norm - expected).abs() < 1e-5 * expected.max(1.0) * 10.0, "{name}: {key}: {norm} {expected}");
         }

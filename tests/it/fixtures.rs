@@ -77,23 +77,35 @@ pub(crate) fn head_of(name: &str) -> (HeadKind, usize) {
     if name.contains("tok") { (HeadKind::Token, 5) } else { (HeadKind::Sequence, 3) }
 }
 
-/// A base model of the fixtures without dropout, with the adapter of the fixtures on it, its method and the modules trained whole.
-pub(crate) fn adapted(base: &str, adapter: Option<&str>, device: &Device) -> (Classifier, Method, Vec<String>) {
+/// A base model of the fixtures without dropout, prepared for a method, and the modules trained whole.
+pub(crate) fn attached(base: &str, method: &Method, device: &Device) -> (Classifier, Vec<String>) {
+    prepared(base, method, Vec::new(), device)
+}
+
+fn prepared(base: &str, method: &Method, more: Vec<String>, device: &Device) -> (Classifier, Vec<String>) {
     let (head, labels) = head_of(base);
     let copy = without_dropout(&folder(base));
     let loaded = Checkpoint::open(copy.path()).unwrap().classifier(head, labels, 0, device).unwrap();
     // peft adds these two whatever the file says.
-    let mut modules = vec!["classifier".to_string(), "score".to_string()];
-    match adapter {
-        None => (attach(loaded.model, &Method::Full, &modules, 0, published_name).unwrap(), Method::Full, modules),
-        Some(name) => {
-            let config = AdapterConfig::read(&folder(name)).unwrap();
-            let method = config.method(&folder(name)).unwrap();
-            modules.extend(config.modules_to_save.clone().unwrap_or_default());
-            let model = attach(loaded.model, &method, &modules, 0, published_name).unwrap();
-            (peft::load(model, &modules, published_name, &folder(name)).unwrap(), method, modules)
-        }
-    }
+    let modules = [vec!["classifier".to_string(), "score".to_string()], more].concat();
+    (attach(loaded.model, method, &modules, 0, published_name).unwrap(), modules)
+}
+
+/// A key of an adapter file as the name of a parameter of ours: without peft's prefix and its wrappers around what it tunes in place.
+pub(crate) fn unwrapped(key: &str) -> String {
+    key.trim_start_matches("base_model.model.").replace(".ln_tuning_layers", "").replace(".base_layer", "")
+}
+
+/// A base model of the fixtures without dropout, with the adapter of the fixtures on it, its method and the modules trained whole.
+pub(crate) fn adapted(base: &str, adapter: Option<&str>, device: &Device) -> (Classifier, Method, Vec<String>) {
+    let Some(name) = adapter else {
+        let (model, modules) = attached(base, &Method::Full, device);
+        return (model, Method::Full, modules);
+    };
+    let config = AdapterConfig::read(&folder(name)).unwrap();
+    let method = config.method(&folder(name)).unwrap();
+    let (model, modules) = prepared(base, &method, config.modules_to_save.unwrap_or_default(), device);
+    (peft::load(model, &method, &modules, published_name, &folder(name)).unwrap(), method, modules)
 }
 
 /// A copy of a model folder whose configuration has no dropout: it would act on a device that differentiates.
@@ -222,7 +234,11 @@ impl ModuleVisitor for Published<'_> {
                 match factor {
                     "Lora.a" => (format!("{module}.lora_A.weight"), true),
                     "Lora.b" => (format!("{module}.lora_B.weight"), true),
-                    _ => (format!("{module}.ia3_l"), false),
+                    "Lora.magnitude" => (format!("{module}.lora_magnitude_vector"), false),
+                    "Vera.lambda_d" => (format!("{module}.vera_lambda_d"), false),
+                    "Vera.lambda_b" => (format!("{module}.vera_lambda_b"), false),
+                    "Ia3.input" | "Ia3.output" => (format!("{module}.ia3_l"), false),
+                    frozen => (format!("{module}.{frozen}"), false),
                 }
             }
             None => {

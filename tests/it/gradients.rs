@@ -6,14 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use minim_adapters::count;
+use minim_adapters::peft::{self, AdapterConfig};
+use minim_adapters::{LoraConfig, Method, count};
 use minim_engine::recompute;
 use minim_models::{Checkpoint, Classifier, HeadKind, published_name};
 use serde::Deserialize;
 
 use crate::fixtures::{
-    FAMILIES, Inputs, Published, adapted, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest, json,
-    tensors, values, with_dropout,
+    FAMILIES, Inputs, Published, adapted, attached, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest, json,
+    tensors, unwrapped, values, with_dropout,
 };
 
 #[derive(Deserialize)]
@@ -36,7 +37,7 @@ enum Labels {
 
 #[test]
 fn gradients_equal_those_of_peft() {
-    assert_eq!(check_all(false), 53, "a fixture without a test");
+    assert_eq!(check_all(false), 73, "a fixture without a test");
 }
 
 /// The device's generator is the process's: tests that seed it wait for each other.
@@ -46,7 +47,7 @@ static GENERATOR: Mutex<()> = Mutex::new(());
 #[test]
 fn gradient_checkpointing_leaves_gradients_as_they_are() {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    assert_eq!(check_all(true), 53, "a fixture without a test");
+    assert_eq!(check_all(true), 73, "a fixture without a test");
 }
 
 /// With dropout: the masks of the second computation are those of the first, or the slope along the gradient is another one.
@@ -100,6 +101,36 @@ impl ModuleMapper for Along<'_> {
     }
 }
 
+/// LoRA-FA is no setting of peft's files: what it trains has LoRA's gradients, and A has none.
+#[test]
+fn a_frozen_a_has_no_gradient_and_changes_no_other() {
+    let cases: BTreeMap<String, Case> = json("gradients.json");
+    let case = &cases["lora-seq"];
+    let Labels::Sequence(labels) = &case.labels else { unreachable!() };
+    let Method::Lora(config) = AdapterConfig::read(&folder("lora-seq")).unwrap().method(&folder("lora-seq")).unwrap()
+    else {
+        unreachable!()
+    };
+    let method = Method::Lora(LoraConfig { freeze_a: true, ..config });
+    let (model, modules) = attached("seq", &method, &cpu());
+    let model = peft::load(model, &method, &modules, published_name, &folder("lora-seq")).unwrap();
+    let expected = tensors("lora-seq.gradients.safetensors");
+    let of_a = |key: &str| key.contains(".lora_A.");
+    let frozen: usize = expected.iter().filter(|(key, _)| of_a(key)).map(|(_, (_, values))| values.len()).sum();
+    assert_eq!(count(&model, &method, &modules, published_name).trainable, case.trainable - frozen);
+    let device = cpu().autodiff();
+    let model = model.fork(&device).train();
+    let loss = cross_entropy(flat_logits(&model, &case.inputs.batch(&device)), labels);
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let found = Published::gradients(&model, &gradients);
+    assert!(found.keys().all(|key| !of_a(key)));
+    assert_eq!(found.len(), expected.keys().filter(|key| !of_a(key)).count());
+    for (key, (_, expected)) in expected.iter().filter(|(key, _)| !of_a(key)) {
+        let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+        assert!(furthest(&found[&unwrapped(key)], expected) <= 1e-4 * largest, "{key}");
+    }
+}
+
 fn check_all(checkpointing: bool) -> usize {
     let mut tested = 0;
     for family in FAMILIES {
@@ -115,7 +146,13 @@ fn check(family: &str, cases: BTreeMap<String, Case>, checkpointing: bool) {
         let base = case.base.clone().unwrap_or_else(|| name.trim_start_matches("full-").to_string());
         let (base, adapter) = (format!("{family}{base}"), case.adapter.map(|adapter| format!("{family}{adapter}")));
         let name = format!("{family}{name}");
-        let (model, method, modules) = adapted(&base, adapter.as_deref(), &cpu());
+        let (model, method, modules) = match name.contains("bitfit-") {
+            true => {
+                let (model, modules) = attached(&base, &Method::BitFit, &cpu());
+                (model, Method::BitFit, modules)
+            }
+            false => adapted(&base, adapter.as_deref(), &cpu()),
+        };
         let device = cpu().autodiff();
         let model = model.fork(&device).train();
         assert_eq!(count(&model, &method, &modules, published_name).trainable, case.trainable, "{name}");
@@ -141,8 +178,8 @@ fn check(family: &str, cases: BTreeMap<String, Case>, checkpointing: bool) {
             "{name}: as many gradients as trained parameters, frozen ones have none"
         );
         for (key, (_, expected)) in expected {
-            let key = key.trim_start_matches("base_model.model.");
-            let found = &found[key];
+            let key = unwrapped(&key);
+            let found = &found[&key];
             let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
             // In exact arithmetic a softmax ignores a shift of the keys, so what is left there is rounding.
             let keys = ["key.bias", "k_lin.bias", "k_proj.bias"].iter().any(|bias| key.ends_with(bias));

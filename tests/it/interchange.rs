@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use minim_adapters::peft::{self, AdapterConfig};
-use minim_adapters::{attach, merge};
+use minim_adapters::{Method, Targets, attach, count, merge};
 use minim_models::{Checkpoint, published_name};
 use serde::Deserialize;
 
-use crate::fixtures::{Inputs, adapted, cpu, flat_logits, folder, furthest, head_of, json, tensors, values};
+use crate::fixtures::{Inputs, adapted, attached, cpu, flat_logits, folder, furthest, head_of, json, tensors, values};
 
 #[derive(Deserialize)]
 struct Case {
@@ -38,13 +38,14 @@ fn cases() -> impl Iterator<Item = (String, String, Inputs, Vec<f32>)> {
 #[test]
 fn adapters_saved_by_peft_give_its_logits_and_merge_without_changing_them() {
     let device = cpu();
-    assert_eq!(cases().count(), 7);
+    assert_eq!(cases().count(), 19);
     for (base, adapter, inputs, expected) in cases() {
-        let (model, ..) = adapted(&base, Some(&adapter), &device);
+        let (model, method, modules) = adapted(&base, Some(&adapter), &device);
         let batch = inputs.batch(&device);
         assert!(furthest(&values(flat_logits(&model, &batch)), &expected) < 1e-4, "{adapter}");
         let plain = merge(model.clone());
-        assert!(plain.num_params() < model.num_params(), "{adapter}: the factors are gone");
+        let total = count(&model, &method, &modules, published_name).total;
+        assert_eq!(plain.num_params(), total, "{adapter}: the factors are gone");
         assert!(furthest(&values(flat_logits(&plain, &batch)), &expected) < 1e-4, "{adapter}, merged");
     }
 }
@@ -57,20 +58,19 @@ fn an_adapter_written_here_has_the_tensors_of_the_one_read() {
         let temp = tempfile::tempdir().unwrap();
         let (head, labels) = head_of(&base);
         let config = AdapterConfig::new(&method, head.peft_task_type(), Some("base".into()), &modules).unwrap();
-        peft::save(&model, &config, &modules, published_name, temp.path()).unwrap();
+        peft::save(&model, &method, &config, &modules, published_name, temp.path()).unwrap();
         let path = temp.path().join("adapter_model.safetensors");
-        assert_eq!(
-            tensors(path.to_str().unwrap()),
-            tensors(&format!("{adapter}/adapter_model.safetensors")),
-            "{adapter}"
-        );
+        let mut expected = tensors(&format!("{adapter}/adapter_model.safetensors"));
+        // With `bias = "all"` peft also writes the biases of its two copies of the head.
+        expected.retain(|key, _| !key.contains(".original_module.") && !key.contains(".modules_to_save."));
+        assert_eq!(tensors(path.to_str().unwrap()), expected, "{adapter}");
 
         // And back onto a fresh base model.
         let read = AdapterConfig::read(temp.path()).unwrap();
         assert_eq!(read.method(temp.path()).unwrap(), method);
         let loaded = Checkpoint::open(&folder(&base)).unwrap().classifier(head, labels, 0, &device).unwrap();
         let again = attach(loaded.model, &method, &modules, 7, published_name).unwrap();
-        let again = peft::load(again, &modules, published_name, temp.path()).unwrap();
+        let again = peft::load(again, &method, &modules, published_name, temp.path()).unwrap();
         let probe = cases().next().unwrap().2.batch(&device);
         assert_eq!(values(flat_logits(&again, &probe)), values(flat_logits(&model, &probe)), "{adapter}");
     }
@@ -83,11 +83,45 @@ fn an_adapter_of_another_shape_names_its_tensors() {
     let config = AdapterConfig::read(&folder("lora-wide-seq")).unwrap();
     let method = config.method(&folder("lora-wide-seq")).unwrap();
     let model = attach(base, &method, &modules, 0, published_name).unwrap();
-    match peft::load(model, &modules, published_name, &folder("lora-seq")) {
+    match peft::load(model, &method, &modules, published_name, &folder("lora-seq")) {
         Err(minim_adapters::Error::Mismatch { missing, misshapen, unused, .. }) => {
             assert!(missing.iter().any(|name| name.ends_with("intermediate.dense.lora_A.weight")));
             assert!(misshapen.iter().any(|name| name.contains("query.lora_A.weight") && name.contains("[4, 36]")));
             assert!(unused.is_empty());
+        }
+        other => panic!("expected a mismatch, got {:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
+fn all_linear_means_the_layers_that_peft_writes_for_it() {
+    let device = cpu();
+    let name = folder("all-linear-seq");
+    let (expected, by_name, modules) = adapted("seq", Some("all-linear-seq"), &device);
+    let Method::Lora(mut config) = by_name else { unreachable!() };
+    assert!(matches!(config.targets, Targets::Names(_)));
+    config.targets = Targets::AllLinear;
+    let method = Method::Lora(config);
+    let (model, _) = attached("seq", &method, &device);
+    let model = peft::load(model, &method, &modules, published_name, &name).unwrap();
+    let probe = cases().next().unwrap().2.batch(&device);
+    assert_eq!(values(flat_logits(&model, &probe)), values(flat_logits(&expected, &probe)));
+}
+
+#[test]
+fn a_file_of_vera_without_its_matrices_is_refused_by_their_names() {
+    let device = cpu();
+    let copy = tempfile::tempdir().unwrap();
+    let path = copy.path().join("adapter_model.safetensors");
+    let mut kept: BTreeMap<_, _> = tensors("vera-seq/adapter_model.safetensors").into_iter().collect();
+    kept.retain(|key, _| !key.starts_with("base_model.vera_"));
+    peft::write_safetensors(&path, &kept, peft::Precision::F32).unwrap();
+    let method = AdapterConfig::read(&folder("vera-seq")).unwrap().method(&folder("vera-seq")).unwrap();
+    let (model, modules) = attached("seq", &method, &device);
+    match peft::load(model, &method, &modules, published_name, copy.path()) {
+        Err(minim_adapters::Error::Mismatch { missing, misshapen, unused, .. }) => {
+            assert_eq!(missing, ["base_model.vera_A", "base_model.vera_B"]);
+            assert!(misshapen.is_empty() && unused.is_empty());
         }
         other => panic!("expected a mismatch, got {:?}", other.map(|_| ())),
     }

@@ -42,7 +42,7 @@ fn step_1000_needs_no_more_memory_than_step_100() {
     let device = cpu().autodiff();
     for adapter in [None, Some("lora-seq")] {
         let (mut model, ..) = adapted("seq", adapter, &device);
-        let mut optimizer = optimizer(&model, 0.01);
+        let mut optimizer = optimizer(&model, 0.01, 1.0);
         let mut at_100 = 0;
         for step in 1..=1000 {
             let batch = &batches.seq[step % batches.seq.len()];

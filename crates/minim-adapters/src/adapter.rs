@@ -1,7 +1,7 @@
 use burn::module::{Module, Reparameterization};
 use burn::tensor::Tensor;
 
-use crate::{Ia3, Lora};
+use crate::{Ia3, Lora, Vera};
 
 /// What sits on a [`crate::Linear`]'s weight: one variant per method.
 #[derive(Module, Debug)]
@@ -10,6 +10,8 @@ pub enum Adapter {
     Lora(Lora),
     /// A learnt rescaling of the layer's input or output.
     Ia3(Ia3),
+    /// A learnt rescaling of a random low-rank update.
+    Vera(Vera),
 }
 
 impl Adapter {
@@ -24,6 +26,7 @@ impl Adapter {
         match self {
             Adapter::Lora(lora) => lora.forward(x, weight, bias),
             Adapter::Ia3(ia3) => ia3.forward(x, weight, bias),
+            Adapter::Vera(vera) => vera.forward(x, weight, bias),
         }
     }
 }
@@ -39,6 +42,7 @@ impl Reparameterization for Adapter {
         let merged = match self {
             Adapter::Lora(lora) => lora.merged(base),
             Adapter::Ia3(ia3) => ia3.merged(base),
+            Adapter::Vera(vera) => vera.merged(base),
         };
         merged.reshape(shape)
     }

@@ -14,11 +14,13 @@ pub enum Error {
         expected: &'static str,
     },
     /// No module of the model has a name that the targets match.
-    #[error("no linear layer matches the targets {targets}; this model has {available}")]
+    #[error("no {what} matches the targets {targets}; this model has {available}")]
     NoTarget {
+        /// What was looked for: linear layers or normalisations.
+        what: &'static str,
         /// The targets as given.
         targets: String,
-        /// Last name components of the model's linear layers.
+        /// Last name components of the modules of that kind.
         available: String,
     },
     /// A file can't be read or written.

@@ -1,5 +1,5 @@
-//! Parameter-efficient fine-tuning for any [burn] model: LoRA and IA3 that act on activations, head-only and full
-//! fine-tuning, and adapter folders that Hugging Face `peft` reads and writes.
+//! Parameter-efficient fine-tuning for any [burn] model: LoRA, its variants, VeRA and IA3 that act on activations,
+//! LayerNorm tuning, BitFit, head-only and full fine-tuning, and adapter folders that Hugging Face `peft` reads and writes.
 //!
 //! A model uses [`Linear`] where it would use `burn::nn::Linear`. [`attach`] then puts an [`Adapter`] on every layer that a
 //! [`Method`] selects by name, freezes what the method freezes, and leaves the rest trainable. burn's own traversal finds the
@@ -33,10 +33,13 @@
 //! weight gradient in the backward pass, which is what makes an adapter cheap to train.
 
 mod adapter;
+mod by_module;
 mod count;
+mod dora;
 mod error;
 mod ia3;
 mod linear;
+mod ln_tuning;
 mod lora;
 mod merge;
 mod method;
@@ -44,15 +47,20 @@ mod parameter;
 pub mod peft;
 mod random;
 mod targets;
+mod tuned;
+mod vera;
+mod walk;
 
 pub use adapter::Adapter;
 pub use count::{Counts, count};
 pub use error::Error;
 pub use ia3::{Ia3, Ia3Config};
 pub use linear::Linear;
-pub use lora::{Lora, LoraConfig};
+pub use ln_tuning::LnTuningConfig;
+pub use lora::{Bias, Lora, LoraConfig};
 pub use merge::merge;
 pub use method::{Method, attach, is_saved_whole, module_of};
 pub use parameter::{lazy, zeros};
 pub use random::Draw;
-pub use targets::Targets;
+pub use targets::{Restriction, Targets};
+pub use vera::{Vera, VeraConfig};

@@ -1,7 +1,13 @@
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, Reparameterizer};
+use std::collections::HashSet;
+
+use burn::module::{Module, ModuleVisitor, Param, Reparameterizer};
 use burn::tensor::Tensor;
 
-use crate::{Adapter, Draw, Error, Ia3Config, LoraConfig, Targets};
+use crate::lora::Sizes;
+use crate::tuned::{Parameter, Tuned};
+use crate::vera::Projections;
+use crate::walk::Walk;
+use crate::{Adapter, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, Targets, VeraConfig};
 
 /// How a model is adapted to a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +20,13 @@ pub enum Method {
     Lora(LoraConfig),
     /// Rescaling vectors and the head are trained.
     Ia3(Ia3Config),
+    /// Rescalings of random low-rank updates and the head are trained.
+    Vera(VeraConfig),
+    /// Normalisations and the head are trained.
+    LnTuning(LnTuningConfig),
+    /// Every bias and the head are trained: `y = x·W + b'`. Ben Zaken et al. 2021, arXiv 2106.10199, section 3. Nothing is brought in; to
+    /// peft it is LoRA's `bias = "all"` without the LoRA, which its files cannot say.
+    BitFit,
 }
 
 impl Method {
@@ -24,15 +37,31 @@ impl Method {
             Method::Head => "head",
             Method::Lora(_) => "lora",
             Method::Ia3(_) => "ia3",
+            Method::Vera(_) => "vera",
+            Method::LnTuning(_) => "ln-tuning",
+            Method::BitFit => "bitfit",
         }
     }
 
     fn targets(&self) -> Option<&Targets> {
         match self {
-            Method::Full | Method::Head => None,
+            Method::Full | Method::Head | Method::BitFit => None,
             Method::Lora(config) => Some(&config.targets),
             Method::Ia3(config) => Some(&config.targets),
+            Method::Vera(config) => Some(&config.targets),
+            Method::LnTuning(config) => Some(&config.targets),
         }
+    }
+
+    /// A test for the names of the modules that the method's targets mean; none without targets.
+    pub(crate) fn matcher(&self) -> Result<Box<dyn Fn(&str) -> bool>, Error> {
+        Ok(match self {
+            Method::Full | Method::Head | Method::BitFit => Box::new(|_: &str| false),
+            Method::Lora(config) => Box::new(config.restriction.matcher(&config.targets)?),
+            Method::Ia3(config) => Box::new(config.targets.matcher()?),
+            Method::Vera(config) => Box::new(config.restriction.matcher(&config.targets)?),
+            Method::LnTuning(config) => Box::new(config.targets.matcher()?),
+        })
     }
 
     /// Checks the ranges of the settings.
@@ -40,17 +69,16 @@ impl Method {
     /// # Errors
     /// [`Error::Setting`] names the first one outside of its range.
     pub fn check(&self) -> Result<(), Error> {
-        if let Some(targets) = self.targets() {
-            drop(targets.matcher()?);
-        }
+        drop(self.matcher()?);
         match self {
-            Method::Full | Method::Head => Ok(()),
+            Method::Full | Method::Head | Method::BitFit => Ok(()),
             Method::Lora(config) => config.check(),
             Method::Ia3(config) => config.check(),
+            Method::Vera(config) => config.check(),
+            Method::LnTuning(config) => config.check(),
         }
     }
 }
-
 /// The module that a parameter belongs to: its name without the last component.
 pub fn module_of(parameter: &str) -> &str {
     parameter.rsplit_once('.').map_or("", |(module, _)| module)
@@ -75,7 +103,8 @@ pub fn is_saved_whole(parameter: &str, modules_to_save: &[String]) -> bool {
 /// targets are matched against those. `seed` decides the start of the adapters.
 ///
 /// # Errors
-/// [`Error::Setting`] for a setting outside of its range, [`Error::NoTarget`] if the targets match no linear layer.
+/// [`Error::Setting`] for a setting outside of its range, [`Error::NoTarget`] if the targets match no linear layer (of LayerNorm tuning: no
+/// normalisation).
 pub fn attach<M: Module>(
     model: M,
     method: &Method,
@@ -87,37 +116,57 @@ pub fn attach<M: Module>(
     if *method == Method::Full {
         return Ok(model.unfreeze());
     }
+    let (matches, tuned) = (method.matcher()?, Tuned::new(method)?);
+    let mut survey = Survey { names: &names, walk: Walk::default(), found: Vec::new() };
+    model.visit(&mut survey);
+    let found: Vec<_> = survey.found.iter().filter(|found| !is_saved_whole(&found.name, modules_to_save)).collect();
+    let adapted: Vec<_> = found.iter().filter(|found| found.is_weight() && matches(module_of(&found.name))).collect();
     if let Some(targets) = method.targets() {
-        let matches = targets.matcher()?;
-        let mut linears = Linears::default();
-        model.visit(&mut linears);
-        let mut found = linears.modules.iter().map(|path| names(path)).filter(|name| !name.is_empty());
-        if !found.any(|module| matches(&module) && !is_saved_whole(&format!("{module}.weight"), modules_to_save)) {
-            let mut available: Vec<_> = linears
-                .modules
-                .iter()
-                .map(|path| names(path).rsplit('.').next().unwrap_or_default().to_string())
-                .collect();
-            available.sort();
+        let (what, none, is_one): (_, _, fn(&Found) -> bool) = match method {
+            Method::LnTuning(_) => {
+                ("normalisation", !found.iter().any(|found| tuned.includes(found.parameter())), Found::is_normalisation)
+            }
+            _ => ("linear layer", adapted.is_empty(), Found::is_weight),
+        };
+        if none {
+            let modules = survey.found.iter().filter(|found| is_one(found)).map(|found| module_of(&found.name));
+            let mut available: Vec<_> = modules.map(|name| name.rsplit('.').next().unwrap_or_default()).collect();
+            available.sort_unstable();
             available.dedup();
-            return Err(Error::NoTarget { targets: targets.to_string(), available: available.join(", ") });
+            return Err(Error::NoTarget { what, targets: targets.to_string(), available: available.join(", ") });
         }
-        let attach = Attach { method, modules_to_save, seed, names: &names, matches };
-        let model = model.apply_reparameterization(attach);
-        return Ok(model);
     }
-    Ok(model.map(&mut FreezeBase { modules_to_save, names: &names, path: Vec::new() }))
+    let widest = |axis: usize| adapted.iter().map(|found| found.shape[axis]).max().unwrap_or_default();
+    let start = match method {
+        Method::Full | Method::Head | Method::BitFit | Method::LnTuning(_) => Start::Nothing,
+        Method::Lora(config) => Start::Lora(config, config.sizes()?),
+        Method::Ia3(config) => Start::Ia3(config),
+        Method::Vera(config) => Start::Vera(config, config.projections(widest(0), widest(1))),
+    };
+    let linear = survey.found.iter().filter(|found| found.in_linear).map(|found| found.path.clone()).collect();
+    Ok(model.apply_reparameterization(Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear }))
 }
 
-struct Attach<'a, N, T> {
-    method: &'a Method,
+/// What an adapter is made from.
+enum Start<'a> {
+    Nothing,
+    Lora(&'a LoraConfig, Sizes),
+    Ia3(&'a Ia3Config),
+    Vera(&'a VeraConfig, Projections),
+}
+
+struct Attach<'a, N> {
+    start: Start<'a>,
     modules_to_save: &'a [String],
     seed: u64,
     names: &'a N,
-    matches: T,
+    matches: Box<dyn Fn(&str) -> bool>,
+    tuned: Tuned,
+    /// Paths of the parameters of linear layers.
+    linear: HashSet<String>,
 }
 
-impl<N: Fn(&str) -> String, T: Fn(&str) -> bool> Reparameterizer for Attach<'_, N, T> {
+impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
     type Reparam = Adapter;
 
     fn reparameterize<const D: usize>(
@@ -126,67 +175,75 @@ impl<N: Fn(&str) -> String, T: Fn(&str) -> bool> Reparameterizer for Attach<'_, 
         param: Param<Tensor<D>>,
     ) -> (Param<Tensor<D>>, Option<Adapter>) {
         let name = (self.names)(path);
-        if is_saved_whole(&name, self.modules_to_save) {
+        let in_linear = self.linear.contains(path);
+        if is_saved_whole(&name, self.modules_to_save)
+            || self.tuned.includes(Parameter { name: &name, rank: D, in_linear })
+        {
             return (param.set_require_grad(true), None);
         }
         let param = param.set_require_grad(false);
         let module = module_of(&name);
-        if D != 2 || !name.ends_with(".weight") || !(self.matches)(module) {
+        if !in_linear || D != 2 || !name.ends_with(".weight") || !(self.matches)(module) {
             return (param, None);
         }
         let shape = param.lazy_shape();
         let (inputs, outputs, device) = (shape[0], shape[1], param.lazy_device());
-        let adapter = match self.method {
-            Method::Full | Method::Head => return (param, None),
-            Method::Lora(config) => {
+        let adapter = match &self.start {
+            Start::Nothing => return (param, None),
+            Start::Lora(config, sizes) => {
                 let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
-                Adapter::Lora(config.init(inputs, outputs, draw, &device))
+                Adapter::Lora(config.init(sizes, module, &param, draw, &device))
             }
-            Method::Ia3(config) => Adapter::Ia3(config.init(module, inputs, outputs, &device)),
+            Start::Ia3(config) => Adapter::Ia3(config.init(module, inputs, outputs, &device)),
+            Start::Vera(config, shared) => Adapter::Vera(config.init(shared, outputs, &device)),
         };
         (param, Some(adapter))
     }
 }
 
-struct FreezeBase<'a, N> {
-    modules_to_save: &'a [String],
+/// A parameter of the model before anything is attached.
+struct Found {
+    path: String,
+    name: String,
+    shape: Vec<usize>,
+    in_linear: bool,
+}
+
+impl Found {
+    fn parameter(&self) -> Parameter<'_> {
+        Parameter { name: &self.name, rank: self.shape.len(), in_linear: self.in_linear }
+    }
+
+    /// Whether it is the weight of a [`crate::Linear`].
+    fn is_weight(&self) -> bool {
+        self.in_linear && self.shape.len() == 2 && self.name.ends_with(".weight")
+    }
+
+    fn is_normalisation(&self) -> bool {
+        !self.in_linear && self.shape.len() == 1 && self.name.ends_with(".weight")
+    }
+}
+
+/// Collects the parameters of a model.
+struct Survey<'a, N> {
     names: &'a N,
-    path: Vec<String>,
+    walk: Walk,
+    found: Vec<Found>,
 }
 
-impl<N: Fn(&str) -> String> ModuleMapper for FreezeBase<'_, N> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = (self.names)(&self.path.join("."));
-        param.set_require_grad(is_saved_whole(&name, self.modules_to_save))
-    }
-}
-
-/// Collects the paths of [`crate::Linear`] layers.
-#[derive(Default)]
-struct Linears {
-    path: Vec<String>,
-    modules: Vec<String>,
-}
-
-impl ModuleVisitor for Linears {
+impl<N: Fn(&str) -> String> ModuleVisitor for Survey<'_, N> {
     fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.push(name.into());
-        // A field's container is the struct that holds it, so `weight` in a `Linear` is the layer's own.
-        if container == "Struct:Linear" && name == "weight" {
-            self.modules.push(self.path[..self.path.len() - 1].join("."));
-        }
+        self.walk.enter(name, container);
     }
 
     fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+        self.walk.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.walk.path();
+        let name = (self.names)(&path);
+        self.found.push(Found { path, name, shape: param.lazy_shape().to_vec(), in_linear: self.walk.in_linear() });
     }
 }
 

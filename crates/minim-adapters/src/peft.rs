@@ -3,169 +3,24 @@
 //! Keys are `base_model.model.` + the published module name + `.lora_A.weight` and so on; PyTorch's `[out, in]` is burn's `[in, out]`
 //! transposed. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
 
+mod config;
+mod entry;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
 
-use crate::method::is_saved_whole;
-use crate::{Error, Ia3Config, LoraConfig, Method, Targets};
+pub use config::{AdapterConfig, Names};
+use config::CONFIG;
+use entry::Entries;
 
-const CONFIG: &str = "adapter_config.json";
+use crate::tuned::Tuned;
+use crate::{Bias, Error, Method};
+
 const WEIGHTS: &str = "adapter_model.safetensors";
-const PREFIX: &str = "base_model.model.";
-
-/// peft's `adapter_config.json`, reduced to the keys that every peft version since 0.4 knows.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
-pub struct AdapterConfig {
-    /// `LORA` or `IA3`.
-    pub peft_type: String,
-    /// `SEQ_CLS` or `TOKEN_CLS`.
-    #[serde(default)]
-    pub task_type: Option<String>,
-    /// Where the base model came from.
-    #[serde(default)]
-    pub base_model_name_or_path: Option<String>,
-    /// peft saves `true`.
-    #[serde(default)]
-    pub inference_mode: bool,
-    /// A list of names, or one regular expression.
-    pub target_modules: Names,
-    /// Modules trained and saved whole.
-    #[serde(default)]
-    pub modules_to_save: Option<Vec<String>>,
-    /// LoRA's rank.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub r: Option<usize>,
-    /// LoRA's alpha.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lora_alpha: Option<f64>,
-    /// LoRA's dropout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lora_dropout: Option<f64>,
-    /// IA3's feed-forward modules.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub feedforward_modules: Option<Names>,
-    /// Settings that change what a checkpoint means; any but their neutral value is refused.
-    #[serde(flatten)]
-    pub other: BTreeMap<String, serde_json::Value>,
-}
-
-/// One name (a regular expression) or a list of names.
-#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
-#[serde(untagged)]
-pub enum Names {
-    /// A regular expression over whole module names.
-    Pattern(String),
-    /// Module names.
-    List(Vec<String>),
-}
-
-/// Settings of peft that this version of minim can't honour: (key, neutral value).
-fn unsupported() -> [(&'static str, serde_json::Value); 9] {
-    use serde_json::json;
-    [
-        ("use_dora", json!(false)),
-        ("use_rslora", json!(false)),
-        ("bias", json!("none")),
-        ("lora_bias", json!(false)),
-        ("fan_in_fan_out", json!(false)),
-        ("rank_pattern", json!({})),
-        ("alpha_pattern", json!({})),
-        ("exclude_modules", json!(null)),
-        ("layers_to_transform", json!(null)),
-    ]
-}
-
-impl AdapterConfig {
-    /// The configuration of a method; `None` for methods that are no adapters.
-    pub fn new(method: &Method, task_type: &str, base: Option<String>, modules_to_save: &[String]) -> Option<Self> {
-        let names = |targets: &Targets| match targets {
-            Targets::Names(names) => Names::List(names.clone()),
-            Targets::Pattern(pattern) => Names::Pattern(pattern.clone()),
-        };
-        let mut config = Self {
-            peft_type: String::new(),
-            task_type: Some(task_type.into()),
-            base_model_name_or_path: base,
-            inference_mode: true,
-            target_modules: Names::List(Vec::new()),
-            modules_to_save: Some(modules_to_save.to_vec()),
-            r: None,
-            lora_alpha: None,
-            lora_dropout: None,
-            feedforward_modules: None,
-            other: BTreeMap::new(),
-        };
-        match method {
-            Method::Full | Method::Head => return None,
-            Method::Lora(lora) => {
-                config.peft_type = "LORA".into();
-                config.target_modules = names(&lora.targets);
-                config.r = Some(lora.rank);
-                config.lora_alpha = Some(lora.alpha);
-                config.lora_dropout = Some(lora.dropout);
-            }
-            Method::Ia3(ia3) => {
-                config.peft_type = "IA3".into();
-                config.target_modules = names(&ia3.targets);
-                config.feedforward_modules = Some(Names::List(ia3.feedforward.clone()));
-            }
-        }
-        Some(config)
-    }
-
-    /// Reads the configuration of an adapter folder.
-    ///
-    /// # Errors
-    /// [`Error::Io`] without the file, [`Error::Format`] for one that can't be honoured to the letter.
-    pub fn read(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join(CONFIG);
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-        let format = |reason: String| Error::Format { path: path.clone(), reason };
-        let config: Self = serde_json::from_str(&text).map_err(|e| format(format!("no peft configuration: {e}")))?;
-        for (key, neutral) in unsupported() {
-            if let Some(value) = config.other.get(key).filter(|value| !value.is_null() && **value != neutral) {
-                return Err(format(format!("{key} = {value} is not supported; expected {neutral}")));
-            }
-        }
-        Ok(config)
-    }
-
-    /// The method that the configuration describes.
-    ///
-    /// # Errors
-    /// [`Error::Format`] for another peft type than LoRA or IA3, or a missing setting.
-    pub fn method(&self, folder: &Path) -> Result<Method, Error> {
-        let format = |reason: String| Error::Format { path: folder.join(CONFIG), reason };
-        let targets = match &self.target_modules {
-            Names::List(names) => Targets::Names(names.clone()),
-            Names::Pattern(pattern) => Targets::Pattern(pattern.clone()),
-        };
-        match self.peft_type.as_str() {
-            "LORA" => Ok(Method::Lora(LoraConfig {
-                rank: self.r.ok_or_else(|| format("r is missing".into()))?,
-                alpha: self.lora_alpha.ok_or_else(|| format("lora_alpha is missing".into()))?,
-                dropout: self.lora_dropout.unwrap_or(0.0),
-                targets,
-            })),
-            "IA3" => Ok(Method::Ia3(Ia3Config {
-                targets,
-                feedforward: match &self.feedforward_modules {
-                    None => Vec::new(),
-                    Some(Names::List(names)) => names.clone(),
-                    Some(Names::Pattern(pattern)) => {
-                        return Err(format(format!("feedforward_modules as a pattern ({pattern}); expected a list")));
-                    }
-                },
-            })),
-            other => Err(format(format!("peft_type {other} is not supported; expected LORA or IA3"))),
-        }
-    }
-}
 
 /// Writes an adapter folder: the configuration, and every tensor that training changed.
 ///
@@ -173,6 +28,7 @@ impl AdapterConfig {
 /// [`Error::Io`] if the folder can't be written.
 pub fn save<M: Module>(
     model: &M,
+    method: &Method,
     config: &AdapterConfig,
     modules_to_save: &[String],
     names: impl Fn(&str) -> String,
@@ -191,7 +47,7 @@ pub fn save<M: Module>(
         .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
     std::fs::write(&path, text + "\n").map_err(io(&path))?;
 
-    save_trained(model, modules_to_save, names, folder)
+    save_trained(model, method, modules_to_save, names, folder)
 }
 
 /// Writes `adapter_model.safetensors` alone: what training changed in a model that [`crate::attach`] prepared, be it only a head.
@@ -200,12 +56,14 @@ pub fn save<M: Module>(
 /// [`Error::Io`] if the folder can't be written.
 pub fn save_trained<M: Module>(
     model: &M,
+    method: &Method,
     modules_to_save: &[String],
     names: impl Fn(&str) -> String,
     folder: &Path,
 ) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
-    let mut collect = Collect { modules_to_save, names, path: Vec::new(), tensors: BTreeMap::new() };
+    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
+    let mut collect = Collect { entries, tensors: BTreeMap::new() };
     model.visit(&mut collect);
     let path = folder.join(WEIGHTS);
     write_safetensors(&path, &collect.tensors, Precision::F32)
@@ -264,6 +122,7 @@ pub fn write_safetensors(
 /// be read.
 pub fn load<M: Module>(
     model: M,
+    method: &Method,
     modules_to_save: &[String],
     names: impl Fn(&str) -> String,
     folder: &Path,
@@ -274,14 +133,17 @@ pub fn load<M: Module>(
         .map_err(|e| Error::Format { path: path.clone(), reason: format!("no safetensors file: {e}") })?;
     let mut tensors = HashMap::new();
     for (name, view) in file.iter() {
+        if matches!(method, Method::Lora(config) if config.bias == Bias::All) && entry::is_copy_of_head(name) {
+            continue;
+        }
         let values = f32_values(&view).ok_or_else(|| Error::Format {
             path: path.clone(),
             reason: format!("{name} is {:?}; expected F32, F16 or BF16", view.dtype()),
         })?;
         tensors.insert(name.to_string(), (view.shape().to_vec(), values));
     }
-    let mut fill =
-        Fill { modules_to_save, names, path: Vec::new(), tensors, missing: Vec::new(), misshapen: Vec::new() };
+    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
+    let mut fill = Fill { entries, tensors, shared: HashMap::new(), missing: Vec::new(), misshapen: Vec::new() };
     let model = model.map(&mut fill);
     let Fill { tensors, missing, misshapen, .. } = fill;
     let mut unused: Vec<_> = tensors.into_keys().collect();
@@ -303,126 +165,76 @@ fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
     })
 }
 
-/// How a parameter stands in an adapter file: its key, whether PyTorch holds it transposed, and its shape there.
-fn entry(
-    path: &str,
-    names: impl Fn(&str) -> String,
-    modules_to_save: &[String],
-    shape: &[usize],
-) -> Option<(String, Layout)> {
-    if let Some((layer, factor)) = path.split_once(".weight.adapter.") {
-        let module = names(&format!("{layer}.weight"));
-        let module = module.strip_suffix(".weight").unwrap_or(&module);
-        let (suffix, layout) = match factor {
-            "Lora.a" => ("lora_A.weight", Layout::Transposed),
-            "Lora.b" => ("lora_B.weight", Layout::Transposed),
-            "Ia3.output" => ("ia3_l", Layout::Column),
-            "Ia3.input" => ("ia3_l", Layout::Row),
-            _ => return None,
-        };
-        return Some((format!("{PREFIX}{module}.{suffix}"), layout));
-    }
-    let name = names(path);
-    if !is_saved_whole(&name, modules_to_save) {
-        return None;
-    }
-    let layout = if shape.len() == 2 { Layout::Transposed } else { Layout::Same };
-    Some((format!("{PREFIX}{name}"), layout))
-}
-
-#[derive(Clone, Copy)]
-enum Layout {
-    Same,
-    Transposed,
-    /// `[n]` here, `[n, 1]` in the file.
-    Column,
-    /// `[n]` here, `[1, n]` in the file.
-    Row,
-}
-
-impl Layout {
-    fn file_shape(self, shape: &[usize]) -> Vec<usize> {
-        match (self, shape) {
-            (Layout::Transposed, [rows, columns]) => vec![*columns, *rows],
-            (Layout::Column, [n]) => vec![*n, 1],
-            (Layout::Row, [n]) => vec![1, *n],
-            _ => shape.to_vec(),
-        }
-    }
-
-    /// Reorders row-major values of a matrix with `shape` for its transpose; other layouts keep their order.
-    fn reorder(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
-        match (self, shape) {
-            (Layout::Transposed, [rows, columns]) => (0..*columns)
-                .flat_map(|c| (0..*rows).map(move |r| (r, c)))
-                .map(|(r, c)| values[r * columns + c])
-                .collect(),
-            _ => values,
-        }
-    }
-}
-
 struct Collect<'a, N> {
-    modules_to_save: &'a [String],
-    names: N,
-    path: Vec<String>,
+    entries: Entries<'a, N>,
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
 impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.entries.walk.enter(name, container);
     }
 
     fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+        self.entries.walk.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
-        let Some((key, layout)) = entry(&self.path.join("."), &self.names, self.modules_to_save, &shape) else {
+        let Some(entry) = self.entries.of(&shape) else { return };
+        if entry.shared && self.tensors.contains_key(&entry.key) {
             return;
-        };
+        }
         let values = param.val().into_data().iter::<f32>().collect();
-        self.tensors.insert(key, (layout.file_shape(&shape), layout.reorder(values, &shape)));
+        self.tensors.insert(entry.key, (entry.layout.file_shape(&shape), entry.layout.reorder(values, &shape)));
     }
 }
 
 struct Fill<'a, N> {
-    modules_to_save: &'a [String],
-    names: N,
-    path: Vec<String>,
+    entries: Entries<'a, N>,
     tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
+    /// Those that every layer has: one tensor for all.
+    shared: HashMap<String, Tensor<2>>,
     missing: Vec<String>,
     misshapen: Vec<String>,
 }
 
 impl<N: Fn(&str) -> String> ModuleMapper for Fill<'_, N> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.entries.walk.enter(name, container);
     }
 
     fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+        self.entries.walk.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let shape = param.lazy_shape().to_vec();
-        let Some((key, layout)) = entry(&self.path.join("."), &self.names, self.modules_to_save, &shape) else {
+        let shape = param.lazy_shape();
+        let Some(entry) = self.entries.of(&shape.to_vec()) else { return param };
+        let (id, device) = (param.id, param.lazy_device());
+        if let Some(tensor) = self.shared.get(&entry.key) {
+            return param.transform_for_load(tensor.clone().reshape(shape), id);
+        }
+        let Some((file_shape, values)) = self.tensors.remove(&entry.key) else {
+            // What all layers share is missed by each of them.
+            let told = self.missing.iter().chain(&self.misshapen).any(|said| said.starts_with(&entry.key));
+            if !(entry.shared && told) {
+                self.missing.push(entry.key);
+            }
             return param;
         };
-        let Some((file_shape, values)) = self.tensors.remove(&key) else {
-            self.missing.push(key);
-            return param;
-        };
-        let expected = layout.file_shape(&shape);
+        let expected = entry.layout.file_shape(&shape.to_vec());
         if file_shape != expected {
-            self.misshapen.push(format!("{key} is {file_shape:?}, the model needs {expected:?}"));
+            self.misshapen.push(format!("{} is {file_shape:?}, the model needs {expected:?}", entry.key));
             return param;
         }
         // The file's matrix transposed is ours: reorder by the file's shape.
-        let values = layout.reorder(values, &file_shape);
-        let (id, device) = (param.id, param.lazy_device());
-        param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
+        let values = entry.layout.reorder(values, &file_shape);
+        let tensor = Tensor::<D>::from_data(TensorData::new(values, shape.to_vec()), &device);
+        if entry.shared && D == 2 {
+            let [rows, columns] = [shape[0], shape[D - 1]];
+            self.shared.insert(entry.key, tensor.clone().reshape([rows, columns]));
+        }
+        param.transform_for_load(tensor, id)
     }
 }

@@ -11,11 +11,17 @@ pub enum Targets {
     Names(Vec<String>),
     /// A module is meant if the whole of its name matches (Python's `re.fullmatch`).
     Pattern(String),
+    /// Every linear layer that is not trained whole (peft's `"all-linear"`).
+    AllLinear,
 }
 
+/// peft's word for [`Targets::AllLinear`].
+pub(crate) const ALL_LINEAR: &str = "all-linear";
+
 impl From<Vec<String>> for Targets {
+    /// `["all-linear"]` is [`Targets::AllLinear`].
     fn from(names: Vec<String>) -> Self {
-        Targets::Names(names)
+        if names == [ALL_LINEAR] { Targets::AllLinear } else { Targets::Names(names) }
     }
 }
 
@@ -24,38 +30,121 @@ impl std::fmt::Display for Targets {
         match self {
             Targets::Names(names) => write!(f, "{}", names.join(", ")),
             Targets::Pattern(pattern) => write!(f, "/{pattern}/"),
+            Targets::AllLinear => f.write_str(ALL_LINEAR),
+        }
+    }
+}
+
+enum Test {
+    Names(Vec<String>),
+    Pattern(Regex),
+    Everything,
+}
+
+impl Test {
+    fn holds(&self, module: &str) -> bool {
+        match self {
+            Test::Names(names) => names.iter().any(|name| {
+                module.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }),
+            Test::Pattern(pattern) => pattern.is_match(module),
+            Test::Everything => true,
         }
     }
 }
 
 impl Targets {
-    /// A test for module names.
+    /// A test for the names of linear layers.
     ///
     /// # Errors
     /// [`Error::Setting`] if there is no name, or the pattern is no regular expression.
-    pub fn matcher(&self) -> Result<impl Fn(&str) -> bool, Error> {
-        let wrong = |found: String| Error::Setting {
-            setting: "targets",
-            found,
-            expected: "module names or a regular expression",
-        };
-        let (names, pattern) = match self {
+    pub fn matcher(&self) -> Result<impl Fn(&str) -> bool + use<>, Error> {
+        let test = self.test("targets")?;
+        Ok(move |module: &str| test.holds(module))
+    }
+
+    fn test(&self, setting: &'static str) -> Result<Test, Error> {
+        match self {
             Targets::Names(names) if names.is_empty() || names.iter().any(String::is_empty) => {
-                return Err(wrong(format!("{names:?}")));
+                Err(no_names(setting, format!("{names:?}")))
             }
-            Targets::Names(names) => (names.clone(), None),
-            Targets::Pattern(pattern) => {
-                let whole = Regex::new(&format!("^(?:{pattern})$")).map_err(|_| wrong(pattern.clone()))?;
-                (Vec::new(), Some(whole))
-            }
+            Targets::Names(names) => Ok(Test::Names(names.clone())),
+            Targets::Pattern(pattern) => Ok(Test::Pattern(expression(setting, format!("^(?:{pattern})$"), pattern)?)),
+            Targets::AllLinear => Ok(Test::Everything),
+        }
+    }
+}
+
+fn no_names(setting: &'static str, found: String) -> Error {
+    Error::Setting { setting, found, expected: "module names or a regular expression" }
+}
+
+/// A regular expression made from `pattern`, which is what an error shows.
+pub(crate) fn expression(setting: &'static str, whole: String, pattern: &str) -> Result<Regex, Error> {
+    Regex::new(&whole).map_err(|_| no_names(setting, pattern.to_string()))
+}
+
+/// Which of the layers that targets name are left out.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Restriction {
+    /// peft's `exclude_modules`: these are not adapted, by the rules of [`Targets`].
+    pub exclude: Option<Targets>,
+    /// peft's `layers_to_transform`: only layers of these numbers are adapted; all if empty.
+    pub layers: Vec<usize>,
+    /// peft's `layers_pattern`: what the list of layers is called (`layer`, `h`), each a regular expression; whatever stands before the
+    /// first number if empty.
+    pub layers_pattern: Vec<String>,
+}
+
+impl Restriction {
+    /// A test for the names of linear layers: those of `targets`, less what is left out here.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a pattern that is no regular expression, and, as in peft, for numbers of layers beside targets that are no
+    /// list of names or a `layers_pattern` without numbers.
+    pub fn matcher(&self, targets: &Targets) -> Result<impl Fn(&str) -> bool + use<>, Error> {
+        let named = targets.test("targets")?;
+        let excluded = match &self.exclude {
+            None => None,
+            Some(Targets::AllLinear) => return Err(no_names("exclude_modules", ALL_LINEAR.into())),
+            Some(exclude) => Some(exclude.test("exclude_modules")?),
         };
-        Ok(move |module: &str| match &pattern {
-            Some(pattern) => pattern.is_match(module),
-            None => names.iter().any(|name| {
-                module.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }),
+        let numbered = self.numbered(targets)?;
+        let layers = self.layers.clone();
+        Ok(move |module: &str| {
+            if excluded.as_ref().is_some_and(|excluded| excluded.holds(module)) || !named.holds(module) {
+                return false;
+            }
+            layers.is_empty() || number(&numbered, module).is_some_and(|number| layers.contains(&number))
         })
     }
+
+    /// The expressions that find the number of a layer, in the order in which they are tried.
+    fn numbered(&self, targets: &Targets) -> Result<Vec<Regex>, Error> {
+        let wrong = |setting, found, expected| Err(Error::Setting { setting, found, expected });
+        if self.layers.is_empty() {
+            return match self.layers_pattern.is_empty() {
+                true => Ok(Vec::new()),
+                false => wrong("layers_pattern", self.layers_pattern.join(", "), "layers_to_transform beside it"),
+            };
+        }
+        if !matches!(targets, Targets::Names(_)) {
+            return wrong("layers_to_transform", format!("{:?}", self.layers), "targets by name beside it");
+        }
+        if self.layers_pattern.is_empty() {
+            let first = r"^.*?\.[^.]*\.(?P<number>\d+)\.";
+            return Ok(vec![expression("layers_pattern", first.into(), first)?]);
+        }
+        let patterns = self.layers_pattern.iter();
+        // As in peft, where a pattern is no group of its own.
+        let whole = |pattern: &str| format!(r"^(?:(?:|.*?\.){pattern}\.(?P<number>\d+)\.)");
+        patterns.map(|pattern| expression("layers_pattern", whole(pattern), pattern)).collect()
+    }
+}
+
+fn number(expressions: &[Regex], module: &str) -> Option<usize> {
+    let captures = expressions.iter().find_map(|expression| expression.captures(module))?;
+    captures.name("number")?.as_str().parse().ok()
 }
 
 #[cfg(test)]
@@ -83,5 +172,33 @@ mod tests {
         assert!(!matches("layer.0.query.x"));
         assert!(Targets::Pattern("(".into()).matcher().is_err());
         assert!(Targets::Names(vec![]).matcher().is_err());
+    }
+
+    #[test]
+    fn a_restriction_leaves_out_by_name_and_by_number() {
+        let targets: Targets = vec!["query".into(), "dense".into()].into();
+        let restriction = |restriction: Restriction| restriction.matcher(&targets).unwrap();
+        let excluding = restriction(Restriction { exclude: Some(vec!["output.dense".into()].into()), ..Default::default() });
+        assert!(excluding("bert.encoder.layer.0.intermediate.dense"));
+        assert!(!excluding("bert.encoder.layer.0.output.dense"));
+        let second = restriction(Restriction { layers: vec![1], ..Default::default() });
+        assert!(second("bert.encoder.layer.1.attention.self.query"));
+        assert!(!second("bert.encoder.layer.11.attention.self.query"));
+        assert!(!second("bert.pooler.dense"), "no number, no layer");
+        assert!(!second("layer.1.query"), "peft wants a name before the list's");
+        let nested = restriction(Restriction { layers: vec![2], layers_pattern: vec!["ffn".into()], ..Default::default() });
+        assert!(nested("mobilebert.encoder.layer.0.ffn.2.output.dense"));
+        assert!(!nested("mobilebert.encoder.layer.2.ffn.0.output.dense"));
+    }
+
+    #[test]
+    fn numbers_need_names_and_a_pattern_needs_numbers() {
+        let numbers = Restriction { layers: vec![0], ..Default::default() };
+        assert!(numbers.matcher(&Targets::Pattern(".*".into())).is_err());
+        assert!(numbers.matcher(&Targets::AllLinear).is_err());
+        let pattern = Restriction { layers_pattern: vec!["layer".into()], ..Default::default() };
+        assert!(pattern.matcher(&vec!["query".into()].into()).is_err());
+        let all = Restriction { exclude: Some(Targets::AllLinear), ..Default::default() };
+        assert!(all.matcher(&vec!["query".into()].into()).is_err());
     }
 }

@@ -103,7 +103,7 @@ pub fn bench(
     }
     let autodiff = device.clone().autodiff();
     let mut model = model.fork(&autodiff).train();
-    let mut optimizer = optimizer(&model, 0.01);
+    let mut optimizer = optimizer(&model, 0.01, 1.0);
     let model_memory_bytes = resident_bytes();
 
     let (mut seconds, mut losses) = (Vec::with_capacity(load.steps), Vec::new());

@@ -2,7 +2,7 @@ use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use minim_adapters::{LoraConfig, Method};
+use minim_adapters::{LnTuningConfig, LoraConfig, Method, VeraConfig};
 use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
@@ -88,7 +88,7 @@ enum Command {
         /// A Hugging Face model folder
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// A peft adapter folder (LoRA or IA3) to put on it
+        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA or LayerNorm tuning) to put on it
         #[arg(long, value_name = "DIR")]
         adapter: Option<PathBuf>,
         /// Which head
@@ -132,10 +132,10 @@ enum Command {
         /// What is trained beside the head
         #[arg(long)]
         adapter: AdapterKind,
-        /// LoRA's rank
-        #[arg(long, default_value_t = 8)]
-        rank: usize,
-        /// Layers to adapt, by the end of their names; the model family's default if not given (BERT: LoRA query,value; IA3 key,value,output.dense)
+        /// Rank of LoRA (8 if not given), DoRA (8) or VeRA (256)
+        #[arg(long)]
+        rank: Option<usize>,
+        /// Layers to adapt, by the end of their names; the model family's default if not given (BERT: LoRA query,value; IA3 key,value,output.dense; LayerNorm tuning LayerNorm); all-linear for every linear layer
         #[arg(long, value_delimiter = ',')]
         targets: Option<Vec<String>>,
         /// Tokens of the text that operations are counted for
@@ -194,7 +194,15 @@ impl From<Head> for HeadKind {
 #[derive(Clone, Copy, ValueEnum)]
 enum AdapterKind {
     Lora,
+    /// LoRA with trained magnitudes
+    Dora,
     Ia3,
+    Vera,
+    /// The normalisations
+    LnTuning,
+    /// Every bias
+    #[value(name = "bitfit")]
+    BitFit,
     Full,
     Head,
 }
@@ -339,14 +347,23 @@ impl Cli {
     }
 }
 
-fn method(adapter: AdapterKind, rank: usize, targets: &[String], config: &Config) -> Method {
+fn method(adapter: AdapterKind, rank: Option<usize>, targets: &[String], config: &Config) -> Method {
+    let defaults = config.default_targets();
     match adapter {
         AdapterKind::Full => Method::Full,
         AdapterKind::Head => Method::Head,
-        AdapterKind::Lora => {
-            let targets = chosen(targets, config.default_targets().lora);
-            Method::Lora(LoraConfig { rank, targets, ..LoraConfig::default() })
+        AdapterKind::BitFit => Method::BitFit,
+        AdapterKind::Lora | AdapterKind::Dora => {
+            let plain = LoraConfig::default();
+            let (rank, use_dora) = (rank.unwrap_or(plain.rank), matches!(adapter, AdapterKind::Dora));
+            Method::Lora(LoraConfig { rank, use_dora, targets: chosen(targets, defaults.lora), ..plain })
         }
+        AdapterKind::Vera => {
+            let plain = VeraConfig::default();
+            let rank = rank.unwrap_or(plain.rank);
+            Method::Vera(VeraConfig { rank, targets: chosen(targets, defaults.lora), ..plain })
+        }
+        AdapterKind::LnTuning => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
         AdapterKind::Ia3 => Method::Ia3(ia3(targets, None, config)),
     }
 }

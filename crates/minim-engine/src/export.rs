@@ -26,7 +26,7 @@ pub fn export(run: TrainedRun, target: Target, out: &Path) -> Result<(), Error> 
     match target {
         Target::Merged => write_model(&merge(run.model), &run.checkpoint, run.task.labels(), out),
         Target::Peft => {
-            if matches!(run.method, Method::Full | Method::Head) {
+            if matches!(run.method, Method::Full | Method::Head | Method::BitFit) {
                 return Err(Error::Input(format!(
                     "method {} has no peft adapter; use --to merged for a whole model folder",
                     run.method.name()
@@ -36,7 +36,7 @@ pub fn export(run: TrainedRun, target: Target, out: &Path) -> Result<(), Error> 
             let base = std::path::absolute(run.checkpoint.folder()).ok().map(|path| path.display().to_string());
             let config = AdapterConfig::new(&run.method, run.model.head().peft_task_type(), base, &run.modules_to_save);
             let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", run.method.name())))?;
-            Ok(peft::save(&run.model, &config, &run.modules_to_save, published_name, out)?)
+            Ok(peft::save(&run.model, &run.method, &config, &run.modules_to_save, published_name, out)?)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Floating-point operations by formula, from a `config.json` alone.
 //!
 //! A multiply-accumulate counts as two operations. Counted are linear layers, adapters and attention's two products; lookups,
-//! normalisations, softmax and activations are left out, a few per cent of a small model and less of a large one.
+//! normalisations, softmax, activations and DoRA's norms are left out, a few per cent of a small model and less of a large one.
 //!
 //! Backward: a layer whose input leads to something trained multiplies once more for the gradient of its input, and once more where its
 //! weight is trained. What lies before the first trained layer has no backward pass at all. So full fine-tuning takes three times the
@@ -11,7 +11,7 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
-use minim_adapters::{Method, attach, is_saved_whole};
+use minim_adapters::{Bias, Method, attach, is_saved_whole};
 use minim_models::{Config, HeadKind, published_name};
 use serde::Serialize;
 
@@ -45,7 +45,7 @@ pub fn flops(
     }
     let modules = config.head_modules();
     let model = attach(config.classifier(head, labels, device), method, &modules, 0, published_name)?;
-    let mut layers = Layers { path: Vec::new(), found: Vec::new() };
+    let mut layers = Layers { method, path: Vec::new(), found: Vec::new() };
     model.visit(&mut layers);
 
     let is_head = |name: &str| is_saved_whole(name, &modules);
@@ -56,25 +56,35 @@ pub fn flops(
     };
     let trained = |layer: &Layer| *method == Method::Full || is_head(&layer.name);
     // burn visits a model in the order of its computation. Full fine-tuning trains the embeddings, before any layer.
+    let early = tunes_early(method);
     let first = layers.found.iter().position(|layer| trained(layer) || layer.adapted).unwrap_or(layers.found.len());
-    let attention_trained = *method == Method::Full || layers.found.iter().any(|layer| layer.adapted);
+    let attention_trained = early || layers.found.iter().any(|layer| layer.adapted);
 
     let attention = config.attention_macs(length);
     let (mut forward, mut backward) = (attention, if attention_trained { 2 * attention } else { 0 });
     for (place, layer) in layers.found.iter().enumerate() {
         let passes = passes(&layer.name);
         forward += passes * (layer.macs + layer.adapter_macs);
-        if place < first {
+        if place < first && !early {
             continue;
         }
-        // The adapter's factors are trained: both gradients.
-        backward += 2 * passes * layer.adapter_macs;
-        let leads_to_trained = place > first || *method == Method::Full;
+        // A trained factor takes both gradients, a frozen one its input's.
+        backward += passes * (2 * layer.adapter_macs - layer.frozen_macs);
+        let leads_to_trained = place > first || early;
         let gradients = u64::from(leads_to_trained) + u64::from(trained(layer));
         backward += gradients * passes * layer.macs;
     }
     let per_token = |macs: u64| 2.0 * macs as f64 / length as f64;
     Ok(Flops { length, forward_per_token: per_token(forward), training_per_token: per_token(forward + backward) })
+}
+
+/// Whether something is trained before the first linear layer, so that the backward pass goes through all of them.
+fn tunes_early(method: &Method) -> bool {
+    match method {
+        Method::Full | Method::LnTuning(_) | Method::BitFit => true,
+        Method::Lora(config) => config.bias == Bias::All,
+        Method::Head | Method::Ia3(_) | Method::Vera(_) => false,
+    }
 }
 
 /// A linear layer, in the order of computation.
@@ -84,15 +94,19 @@ struct Layer {
     /// Multiply-accumulates per token: one a weight.
     macs: u64,
     adapter_macs: u64,
+    /// Those of `adapter_macs` whose factor is frozen.
+    frozen_macs: u64,
+    inputs_and_outputs: [usize; 2],
     adapted: bool,
 }
 
-struct Layers {
+struct Layers<'a> {
+    method: &'a Method,
     path: Vec<(String, String)>,
     found: Vec<Layer>,
 }
 
-impl ModuleVisitor for Layers {
+impl ModuleVisitor for Layers<'_> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.push((name.into(), container.into()));
     }
@@ -108,7 +122,17 @@ impl ModuleVisitor for Layers {
             if let Some(layer) = self.found.last_mut() {
                 layer.adapted = true;
                 // A matrix multiplies; a vector rescales.
-                layer.adapter_macs += if D == 2 { n } else { 0 };
+                let shape = param.lazy_shape();
+                let factor = self.path.last().map_or("", |(name, _)| name.as_str());
+                let (macs, frozen) = match self.method {
+                    _ if D != 2 => (0, false),
+                    // A layer takes its part of what all share.
+                    Method::Vera(config) => (config.rank * layer.inputs_and_outputs[usize::from(factor == "b")], true),
+                    Method::Lora(config) => (shape.num_elements(), config.freeze_a && factor == "a"),
+                    _ => (shape.num_elements(), false),
+                };
+                layer.adapter_macs += macs as u64;
+                layer.frozen_macs += if frozen { macs as u64 } else { 0 };
             }
             return;
         }
@@ -117,7 +141,9 @@ impl ModuleVisitor for Layers {
         if is_weight {
             let path: Vec<&str> = self.path.iter().map(|(name, _)| name.as_str()).collect();
             let name = published_name(&path.join("."));
-            self.found.push(Layer { name, macs: n, adapter_macs: 0, adapted: false });
+            let shape = param.lazy_shape();
+            let inputs_and_outputs = [shape[0], shape[D - 1]];
+            self.found.push(Layer { name, macs: n, adapter_macs: 0, frozen_macs: 0, inputs_and_outputs, adapted: false });
         }
     }
 }

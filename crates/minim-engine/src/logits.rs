@@ -73,7 +73,7 @@ impl Logits {
                 modules.extend(config.modules_to_save.unwrap_or_default());
                 notes.retain(|note| !note.contains("fresh"));
                 let adapted = attach(loaded.model, &method, &modules, 0, published_name)?;
-                peft::load(adapted, &modules, published_name, folder)?
+                peft::load(adapted, &method, &modules, published_name, folder)?
             }
         };
         Ok(Self { model: model.valid(), tokenizer, device: device.clone(), max_length, notes })

@@ -1,19 +1,56 @@
-use minim_adapters::{Ia3Config, LoraConfig, Method, Targets};
+use minim_adapters::{Bias, Ia3Config, LnTuningConfig, LoraConfig, Method, Restriction, Targets, VeraConfig};
+use minim_experiment::{Biases, LoraVariant};
 use minim_models::Config;
 
 /// The adapter method that an experiment's method stands for on a model: where the experiment names no targets, the family's defaults.
 pub fn adapter_method(method: &minim_experiment::Method, config: &Config) -> Method {
     use minim_experiment::Method as Spec;
+    let defaults = config.default_targets();
     match method {
         Spec::Full => Method::Full,
         Spec::Head => Method::Head,
-        Spec::Lora { rank, alpha, dropout, targets } => Method::Lora(LoraConfig {
-            rank: *rank,
-            alpha: *alpha,
-            dropout: *dropout,
-            targets: chosen(targets, config.default_targets().lora),
-        }),
+        Spec::BitFit => Method::BitFit,
+        Spec::Lora { rank, alpha, dropout, targets, variant } => {
+            let plain = LoraConfig {
+                rank: *rank,
+                alpha: *alpha,
+                dropout: *dropout,
+                targets: chosen(targets, defaults.lora),
+                ..LoraConfig::default()
+            };
+            Method::Lora(of_variant(plain, variant))
+        }
         Spec::Ia3 { targets, feedforward } => Method::Ia3(ia3(targets, feedforward.as_deref(), config)),
+        Spec::Vera { rank, dropout, d_initial, projection_prng_key, targets } => Method::Vera(VeraConfig {
+            rank: *rank,
+            dropout: *dropout,
+            d_initial: *d_initial,
+            projection_prng_key: *projection_prng_key,
+            targets: chosen(targets, defaults.lora),
+            restriction: Restriction::default(),
+        }),
+        Spec::LnTuning { targets } => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
+    }
+}
+
+fn of_variant(plain: LoraConfig, variant: &LoraVariant) -> LoraConfig {
+    LoraConfig {
+        restriction: Restriction {
+            exclude: Some(&variant.exclude_modules).filter(|names| !names.is_empty()).map(|names| Targets::Names(names.clone())),
+            layers: variant.layers_to_transform.clone(),
+            layers_pattern: variant.layers_pattern.clone(),
+        },
+        rank_pattern: variant.rank_pattern.clone(),
+        alpha_pattern: variant.alpha_pattern.clone(),
+        use_rslora: variant.use_rslora,
+        use_dora: variant.use_dora,
+        freeze_a: variant.freeze_a,
+        bias: match variant.bias {
+            None => Bias::None,
+            Some(Biases::All) => Bias::All,
+            Some(Biases::LoraOnly) => Bias::LoraOnly,
+        },
+        ..plain
     }
 }
 
@@ -26,28 +63,30 @@ pub fn ia3(targets: &[String], feedforward: Option<&[String]>, config: &Config) 
         (None, Targets::Names(names)) => {
             names.iter().filter(|name| defaults.ia3_feedforward.contains(&name.as_str())).cloned().collect()
         }
-        (None, Targets::Pattern(_)) => Vec::new(),
+        (None, Targets::Pattern(_) | Targets::AllLinear) => Vec::new(),
     };
     Ia3Config { targets, feedforward }
 }
 
 /// `named` if there are any, else the defaults.
 pub fn chosen(named: &[String], default: &[&str]) -> Targets {
-    Targets::Names(match named.is_empty() {
-        true => default.iter().map(|name| name.to_string()).collect(),
-        false => named.to_vec(),
-    })
+    match named.is_empty() {
+        true => default.iter().map(|name| name.to_string()).collect::<Vec<_>>().into(),
+        false => named.to_vec().into(),
+    }
 }
 
-/// What a run's log and record say of where its adapter sits; nothing for methods without one.
+/// What a run's log and record say of where its adapter sits; nothing for methods without targets.
 pub fn targets_note(method: &Method, config: &Config) -> Option<String> {
     let defaults = config.default_targets();
-    let (targets, default) = match method {
-        Method::Full | Method::Head => return None,
-        Method::Lora(lora) => (&lora.targets, defaults.lora),
-        Method::Ia3(ia3) => (&ia3.targets, defaults.ia3),
+    let (targets, default, from_peft) = match method {
+        Method::Full | Method::Head | Method::BitFit => return None,
+        Method::Lora(lora) => (&lora.targets, defaults.lora, defaults.from_peft),
+        Method::Ia3(ia3) => (&ia3.targets, defaults.ia3, defaults.from_peft),
+        Method::Vera(vera) => (&vera.targets, defaults.lora, defaults.from_peft),
+        Method::LnTuning(ln_tuning) => (&ln_tuning.targets, defaults.ln, defaults.ln_from_peft),
     };
-    let whose = match (*targets == chosen(&[], default), defaults.from_peft) {
+    let whose = match (*targets == chosen(&[], default), from_peft) {
         (true, true) => format!(", peft's default for {}", config.model_type()),
         (true, false) => format!(", minim's default for {}, where peft has none", config.model_type()),
         (false, _) => String::new(),

@@ -2,28 +2,67 @@
 
 use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::lr_scheduler::{LrScheduler, LrSchedulerRecord};
-use burn::optim::{AdamWConfig, ModuleOptimizer};
-use burn::tensor::Tensor;
+use burn::optim::{AdamW, AdamWConfig, ModuleOptimizer, Optimizer};
+use burn::tensor::{Device, Tensor};
 use minim_experiment::Schedule;
 use minim_models::published_name;
 
 /// AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) with betas 0.9 and 0.999 and epsilon 1e-8; biases and normalisation weights do not
 /// decay, everything else, adapters included, does.
-pub fn optimizer<M: Module>(model: &M, weight_decay: f64) -> ModuleOptimizer {
+///
+/// `lr_ratio` is LoRA+'s (Hayou et al. 2024, arXiv 2402.12354, section 4): LoRA's B learns so many times as fast as the rest and, as in
+/// peft's `create_loraplus_optimizer`, so does every vector: biases, normalisations and magnitudes. 1 leaves all rates as they are.
+pub fn optimizer<M: Module>(model: &M, weight_decay: f64, lr_ratio: f64) -> ModuleOptimizer {
     let adamw = |decay: f64| AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(decay as f32);
-    let mut undecayed = Undecayed::default();
-    model.visit(&mut undecayed);
-    let group = ParamGroup::from_ids(undecayed.ids);
-    adamw(weight_decay).init().with_group(group, adamw(0.0).build(), None)
+    let mut groups = Groups::default();
+    model.visit(&mut groups);
+    let undecayed = ParamGroup::from_ids(groups.undecayed);
+    let optimizer = adamw(weight_decay).init().with_group(undecayed, adamw(0.0).build(), None);
+    if lr_ratio == 1.0 {
+        return optimizer;
+    }
+    // Where a parameter is in two groups, the later one counts.
+    let faster = |decay: f64| Faster { adamw: adamw(decay).build(), ratio: lr_ratio };
+    optimizer
+        .with_group(ParamGroup::from_ids(groups.fast), faster(weight_decay), None)
+        .with_group(ParamGroup::from_ids(groups.fast_undecayed), faster(0.0), None)
+}
+
+/// AdamW at a multiple of the learning rate that it is given.
+#[derive(Clone)]
+struct Faster {
+    adamw: AdamW,
+    ratio: f64,
+}
+
+impl Optimizer for Faster {
+    type State<const D: usize> = <AdamW as Optimizer>::State<D>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: f64,
+        tensor: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        self.adamw.step(rate * self.ratio, tensor, gradient, state)
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        AdamW::to_device(state, device)
+    }
 }
 
 #[derive(Default)]
-struct Undecayed {
+struct Groups {
     path: Vec<String>,
-    ids: Vec<ParamId>,
+    undecayed: Vec<ParamId>,
+    /// LoRA's B and all vectors, as far as they decay.
+    fast: Vec<ParamId>,
+    fast_undecayed: Vec<ParamId>,
 }
 
-impl ModuleVisitor for Undecayed {
+impl ModuleVisitor for Groups {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.into());
     }
@@ -33,9 +72,15 @@ impl ModuleVisitor for Undecayed {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let name = published_name(&self.path.join("."));
-        if is_undecayed(&name) {
-            self.ids.push(param.id);
+        let path = self.path.join(".");
+        let undecayed = is_undecayed(&published_name(&path));
+        if undecayed {
+            self.undecayed.push(param.id);
+        }
+        match (D == 1 || path.ends_with(".adapter.Lora.b"), undecayed) {
+            (true, true) => self.fast_undecayed.push(param.id),
+            (true, false) => self.fast.push(param.id),
+            (false, _) => {}
         }
     }
 }

@@ -110,12 +110,12 @@ pub(crate) fn keep(
     let trained = folder.join(TRAINED);
     match method {
         Method::Full => write_model(model, checkpoint, labels, &trained),
-        Method::Head => Ok(peft::save_trained(model, modules_to_save, published_name, &trained)?),
-        Method::Lora(_) | Method::Ia3(_) => {
+        Method::Head | Method::BitFit => Ok(peft::save_trained(model, method, modules_to_save, published_name, &trained)?),
+        Method::Lora(_) | Method::Ia3(_) | Method::Vera(_) | Method::LnTuning(_) => {
             let base = checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
             let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
             let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
-            Ok(peft::save(model, &config, modules_to_save, published_name, &trained)?)
+            Ok(peft::save(model, method, &config, modules_to_save, published_name, &trained)?)
         }
     }
 }
@@ -184,7 +184,7 @@ impl TrainedRun {
                 let method = adapter_method(&run.method.method, checkpoint.config());
                 let seed = stream(run.seed, Purpose::Init);
                 let model = attach(loaded.model, &method, &modules_to_save, seed, published_name)?;
-                (checkpoint, peft::load(model, &modules_to_save, published_name, &trained)?, method)
+                (checkpoint, peft::load(model, &method, &modules_to_save, published_name, &trained)?, method)
             }
         };
         let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;

@@ -169,7 +169,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         supervised = supervised.renderer(renderer);
     }
     let learner =
-        Learner::new(model.clone(), optimizer(&model, training.weight_decay), ModuleLrScheduler::new(schedule));
+        Learner::new(model.clone(), optimizer(&model, training.weight_decay, run.method.method.lr_ratio()), ModuleLrScheduler::new(schedule));
     drop(model);
     let result = supervised.with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy))).launch(learner);
     drop(result);

@@ -35,7 +35,7 @@ mod utc;
 pub use error::Error;
 pub use location::Location;
 pub use plan::{
-    EvaluateEvery, Experiment, Init, Long, Method, MethodSpec, ModelSpec, Override, Pool, Precision, Report, Schedule,
+    Biases, EvaluateEvery, Experiment, Init, Long, LoraVariant, Method, MethodSpec, ModelSpec, Override, Pool, Precision, Report, Schedule,
     TaskKind, TaskSpec, TrainingPatch, TrainingSpec,
 };
 pub use record::{

@@ -34,14 +34,18 @@ const MOST_LAYERS: u64 = 1000;
 /// Which modules an adapter takes where none are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultTargets {
-    /// For LoRA.
+    /// For LoRA and VeRA.
     pub lora: &'static [&'static str],
     /// For IA3.
     pub ia3: &'static [&'static str],
     /// Those of `ia3` whose input is rescaled.
     pub ia3_feedforward: &'static [&'static str],
-    /// Whether they are peft's own; it has none for DistilBERT, MobileBERT and ModernBERT.
+    /// Whether these are peft's own; it has none for DistilBERT, MobileBERT and ModernBERT.
     pub from_peft: bool,
+    /// Normalisations, for LayerNorm tuning.
+    pub ln: &'static [&'static str],
+    /// Whether `ln` is peft's own; it has a list for Llama alone.
+    pub ln_from_peft: bool,
 }
 
 impl Config {
@@ -154,6 +158,8 @@ impl Config {
             ia3: family.ia3_targets,
             ia3_feedforward: family.ia3_feedforward,
             from_peft: family.peft_defaults,
+            ln: family.ln_targets,
+            ln_from_peft: family.ln_from_peft,
         }
     }
 

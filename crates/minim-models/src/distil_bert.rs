@@ -202,6 +202,8 @@ pub(crate) static FAMILY: Family = Family {
     ia3_targets: &["k_lin", "v_lin", "lin2"],
     ia3_feedforward: &["lin2"],
     peft_defaults: false,
+    ln_targets: &["LayerNorm", "sa_layer_norm", "output_layer_norm"],
+    ln_from_peft: false,
 };
 
 /// All names but one are the published ones.

@@ -32,6 +32,10 @@ pub(crate) struct Family {
     pub(crate) ia3_feedforward: &'static [&'static str],
     /// Whether peft has defaults for this family, so that its files need none.
     pub(crate) peft_defaults: bool,
+    /// Normalisations that LayerNorm tuning trains by default: peft's choice where it has one, else every one of the backbone.
+    pub(crate) ln_targets: &'static [&'static str],
+    /// Whether that is peft's choice.
+    pub(crate) ln_from_peft: bool,
 }
 
 /// What a family's configuration can say and make.

@@ -120,6 +120,8 @@ pub(crate) static FAMILY: Family = Family {
     ia3_targets: &["k_proj", "v_proj", "down_proj"],
     ia3_feedforward: &["down_proj"],
     peft_defaults: true,
+    ln_targets: &["input_layernorm", "post_attention_layernorm", "norm"],
+    ln_from_peft: true,
 };
 
 /// The decoder without its language-modelling head.

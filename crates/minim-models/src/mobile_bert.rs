@@ -174,6 +174,8 @@ pub(crate) static FAMILY: Family = Family {
     ia3_targets: &["key", "value", "output.dense"],
     ia3_feedforward: &["output.dense"],
     peft_defaults: false,
+    ln_targets: &["LayerNorm"],
+    ln_from_peft: false,
 };
 
 /// Rust's names for what is a keyword or in another case there; the variant of a [`NormLayer`] is no part of a published name.

@@ -138,6 +138,8 @@ pub(crate) static FAMILY: Family = Family {
     ia3_targets: &["Wqkv", "mlp.Wo"],
     ia3_feedforward: &["mlp.Wo"],
     peft_defaults: false,
+    ln_targets: &["norm", "attn_norm", "mlp_norm", "final_norm"],
+    ln_from_peft: false,
 };
 
 /// Rust's fields are written small.

@@ -107,6 +107,8 @@ pub(crate) static FAMILY: Family = Family {
     ia3_targets: &["key", "value", "output.dense"],
     ia3_feedforward: &["output.dense"],
     peft_defaults: true,
+    ln_targets: &["LayerNorm"],
+    ln_from_peft: false,
 };
 
 /// The encoder.

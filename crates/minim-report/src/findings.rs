@@ -57,7 +57,7 @@ fn of<'a>(table: &'a Table, task: &'a Task) -> Option<Findings<'a>> {
             best_of(of_kind.filter_map(|c| Some((c, median(c)?))))
         };
         let full = best_of_kind(|method| matches!(method, Method::Full));
-        let adapter = best_of_kind(|m| matches!(m, Method::Lora { .. } | Method::Ia3 { .. }));
+        let adapter = best_of_kind(|m| !matches!(m, Method::Full | Method::Head));
         if let (Some(full), Some(adapter)) = (full, adapter) {
             full_and_adapter.push((full, adapter));
         }

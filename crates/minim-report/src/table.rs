@@ -245,7 +245,10 @@ fn order_methods(records: &[Record]) -> Vec<String> {
             Method::Full => (0, 0),
             Method::Lora { rank, .. } => (1, *rank),
             Method::Ia3 { .. } => (2, 0),
-            Method::Head => (3, 0),
+            Method::Vera { rank, .. } => (3, *rank),
+            Method::LnTuning { .. } => (4, 0),
+            Method::BitFit => (5, 0),
+            Method::Head => (6, 0),
         };
         orders.entry(&record.run.method.name).or_insert(order);
     }

@@ -16,9 +16,9 @@ pub(super) struct BenchArguments {
     /// What is trained beside the head
     #[arg(long)]
     adapter: AdapterKind,
-    /// LoRA's rank
-    #[arg(long, default_value_t = 8)]
-    rank: usize,
+    /// Rank of LoRA (8 if not given), DoRA (8) or VeRA (256)
+    #[arg(long)]
+    rank: Option<usize>,
     /// Layers to adapt; the model family's default if not given
     #[arg(long, value_delimiter = ',')]
     targets: Vec<String>,

@@ -64,7 +64,7 @@ pub(super) fn gradients(
             let method = config.method(&folder)?;
             modules.extend(config.modules_to_save.unwrap_or_default());
             let model = attach(loaded.model, &method, &modules, 0, published_name)?;
-            peft::load(model, &modules, published_name, &folder)?
+            peft::load(model, &method, &modules, published_name, &folder)?
         }
     };
     model.set_precision(dtype);

@@ -8,12 +8,54 @@ use serde_json::Value;
 use crate::scratch::{Scratch, furthest, json_lines, numbers};
 use crate::tasks::{RELATIONS, TEST, TEXTS, TRAIN, TinyTask, WORDS};
 
-/// Name, settings, adapter parameters: 2 layers of 36 with 52 inside, LoRA on two matrices of each, IA3 on key, value and both outputs.
-const METHODS: [(&str, &str, u64); 4] = [
-    ("full", r#"name = "full", kind = "full""#, 0),
-    ("lora", r#"name = "lora", kind = "lora", rank = 4"#, 2 * 2 * 4 * (36 + 36)),
-    ("ia3", r#"name = "ia3", kind = "ia3""#, 2 * (36 + 36 + 36 + 52)),
-    ("head", r#"name = "head", kind = "head""#, 0),
+/// A method and what it trains beside the head.
+struct Row {
+    name: &'static str,
+    settings: &'static str,
+    /// Parameters that the adapter brings in, all of them trained but as many as `frozen`.
+    adapter: u64,
+    frozen: u64,
+    /// Parameters of the base model that are trained, without a pooler's.
+    tuned: u64,
+    /// Those of a pooler.
+    pooler: u64,
+    /// Whether peft has files for it.
+    to_peft: bool,
+}
+
+const LORA: u64 = 2 * 2 * 4 * (36 + 36);
+const PLAIN: Row = Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true };
+
+/// 2 layers of 36 with 52 inside; LoRA and VeRA on two matrices of each, IA3 on key, value and both outputs.
+const METHODS: [Row; 9] = [
+    Row { name: "full", settings: r#"name = "full", kind = "full""#, to_peft: false, ..PLAIN },
+    Row { name: "lora", settings: r#"name = "lora", kind = "lora", rank = 4"#, adapter: LORA, ..PLAIN },
+    Row { name: "ia3", settings: r#"name = "ia3", kind = "ia3""#, adapter: 2 * (36 + 36 + 36 + 52), ..PLAIN },
+    Row { name: "head", settings: r#"name = "head", kind = "head""#, to_peft: false, ..PLAIN },
+    Row {
+        name: "dora",
+        settings: r#"name = "dora", kind = "lora", rank = 4, use_dora = true, use_rslora = true, bias = "lora_only""#,
+        adapter: LORA + 2 * 2 * 36,
+        tuned: 2 * 2 * 36,
+        ..PLAIN
+    },
+    Row {
+        name: "fast and frozen",
+        settings: r#"name = "lora-fa", kind = "lora", rank = 4, freeze_a = true, lr_ratio = 4, rank_pattern = { "layer.1.*" = 8 }"#,
+        adapter: 3 * LORA / 2,
+        frozen: 3 * LORA / 4,
+        ..PLAIN
+    },
+    Row { name: "vera", settings: r#"name = "vera", kind = "vera", rank = 16"#, adapter: 2 * 2 * (16 + 36), ..PLAIN },
+    Row { name: "ln-tuning", settings: r#"name = "ln", kind = "ln-tuning""#, tuned: (1 + 2 * 2) * 2 * 36, ..PLAIN },
+    Row {
+        name: "bitfit",
+        settings: r#"name = "bitfit", kind = "bitfit""#,
+        tuned: 2 * (5 * 36 + 52 + 2 * 36) + 36,
+        pooler: 36,
+        to_peft: false,
+        ..PLAIN
+    },
 ];
 
 #[test]
@@ -32,19 +74,19 @@ fn relations_go_through_every_command() {
 }
 
 fn every_method(task: TinyTask) {
-    for (name, settings, adapter) in METHODS {
+    for row in METHODS {
         let scratch = Scratch::new();
-        task.write(&scratch, settings);
+        task.write(&scratch, row.settings);
         let said = scratch.done(&format!("train {}.toml --out out", task.name));
         let record = scratch.record("out");
         assert!(said.starts_with(&format!("{}: test {} ", record.run_id, task.select)), "{said}");
         let run = format!("out/{}", record.run_id);
 
         check_record(&scratch, task, &record, &run);
-        check_parameters(task, &record, name, adapter);
+        check_parameters(task, &record, &row);
         check_evaluation(&scratch, task, &record, &run);
         let predictions = check_predictions(&scratch, task, &record, &run);
-        check_exports(&scratch, task, &run, adapter > 0, &predictions);
+        check_exports(&scratch, task, &run, row.to_peft, &predictions);
         scratch.holds_no_text("out");
         scratch.holds_no_text("exported");
     }
@@ -81,11 +123,14 @@ fn check_record(scratch: &Scratch, task: TinyTask, record: &Record, run: &str) {
     assert!(record.versions.is_some() && record.hardware.is_some());
 }
 
-fn check_parameters(task: TinyTask, record: &Record, method: &str, adapter: u64) {
-    let counts = record.parameters.unwrap();
-    assert_eq!((counts.total, counts.head, counts.adapter), (task.total, task.head_parameters, adapter), "{method}");
-    let trainable = if method == "full" { task.total } else { adapter + task.head_parameters };
-    assert_eq!(counts.trainable, trainable, "{method}");
+fn check_parameters(task: TinyTask, record: &Record, row: &Row) {
+    let (counts, name) = (record.parameters.unwrap(), row.name);
+    assert_eq!((counts.total, counts.head, counts.adapter), (task.total, task.head_parameters, row.adapter), "{name}");
+    // Token classifiers have no pooler.
+    let pooler = if task.head.contains("token-cls") { 0 } else { row.pooler };
+    let beside_head = row.adapter - row.frozen + row.tuned + pooler;
+    let trainable = if name == "full" { task.total } else { beside_head + task.head_parameters };
+    assert_eq!(counts.trainable, trainable, "{name}");
 }
 
 fn check_evaluation(scratch: &Scratch, task: TinyTask, record: &Record, run: &str) {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lora::LoraVariant;
 use super::reader::Table;
 use crate::Error;
 
@@ -34,6 +35,9 @@ pub enum Method {
         /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it. Empty for the model family's default.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         targets: Vec<String>,
+        /// All other settings.
+        #[serde(flatten)]
+        variant: Box<LoraVariant>,
     },
     /// Learned rescaling of activations (Liu et al. 2022, arXiv 2205.05638).
     Ia3 {
@@ -44,6 +48,29 @@ pub enum Method {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         feedforward: Option<Vec<String>>,
     },
+    /// Learned rescaling of random low-rank updates (Kopiczko et al. 2023, arXiv 2310.11454).
+    Vera {
+        /// Inner width of the update.
+        rank: usize,
+        /// Dropout on the update's input, in `[0, 1)`.
+        dropout: f64,
+        /// Where the rescaling of the inner width starts.
+        d_initial: f64,
+        /// Decides the random matrices, whatever the run's seed.
+        projection_prng_key: u64,
+        /// Layers that are adapted, as LoRA's; empty for the model family's default.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
+    },
+    /// Normalisations (Zhao et al. 2023, arXiv 2312.11420).
+    LnTuning {
+        /// Normalisations that are trained, by the end of their paths; empty for the model family's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
+    },
+    /// Biases (Ben Zaken et al. 2021, arXiv 2106.10199).
+    #[serde(rename = "bitfit")]
+    BitFit,
     /// Every weight.
     Full,
     /// The head alone, on a frozen backbone.
@@ -54,30 +81,65 @@ pub enum Method {
 enum Kind {
     Lora,
     Ia3,
+    Vera,
+    LnTuning,
+    BitFit,
     Full,
     Head,
 }
 
-const KINDS: [(&str, Kind); 4] = [("lora", Kind::Lora), ("ia3", Kind::Ia3), ("full", Kind::Full), ("head", Kind::Head)];
+const KINDS: [(&str, Kind); 7] = [
+    ("lora", Kind::Lora),
+    ("ia3", Kind::Ia3),
+    ("vera", Kind::Vera),
+    ("ln-tuning", Kind::LnTuning),
+    ("bitfit", Kind::BitFit),
+    ("full", Kind::Full),
+    ("head", Kind::Head),
+];
 
 const SHARED: [&str; 3] = ["name", "kind", "learning_rate"];
-const LORA: [&str; 4] = ["rank", "alpha", "dropout", "targets"];
-const IA3: [&str; 2] = ["targets", "feedforward"];
+/// Keys of several kinds.
+const COMMON: [&str; 3] = ["targets", "rank", "dropout"];
+const LORA: [&str; 1] = ["alpha"];
+const IA3: [&str; 1] = ["feedforward"];
+const VERA: [&str; 2] = ["d_initial", "projection_prng_key"];
 
 impl Method {
-    /// The method's name in experiment files: `lora`, `ia3`, `full` or `head`.
+    /// The method's name in experiment files: `lora`, `ia3`, `vera`, `ln-tuning`, `bitfit`, `full` or `head`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Lora { .. } => "lora",
             Self::Ia3 { .. } => "ia3",
+            Self::Vera { .. } => "vera",
+            Self::LnTuning { .. } => "ln-tuning",
+            Self::BitFit => "bitfit",
             Self::Full => "full",
             Self::Head => "head",
+        }
+    }
+
+    /// How many times the learning rate B and all vectors have (LoRA+); 1 but for LoRA with `lr_ratio`.
+    pub fn lr_ratio(&self) -> f64 {
+        match self {
+            Self::Lora { variant, .. } => variant.lr_ratio.unwrap_or(1.0),
+            _ => 1.0,
+        }
+    }
+
+    fn has_key(&self, key: &str) -> bool {
+        match self {
+            Self::Lora { .. } => COMMON.contains(&key) || LORA.contains(&key) || LoraVariant::KEYS.contains(&key),
+            Self::Ia3 { .. } => key == "targets" || IA3.contains(&key),
+            Self::Vera { .. } => COMMON.contains(&key) || VERA.contains(&key),
+            Self::LnTuning { .. } => key == "targets",
+            Self::BitFit | Self::Full | Self::Head => false,
         }
     }
 }
 
 impl MethodSpec {
-    pub(super) const KEYS: [&[&str]; 3] = [&SHARED, &LORA, &IA3];
+    pub(super) const KEYS: [&[&str]; 6] = [&SHARED, &COMMON, &LORA, &LoraVariant::KEYS, &IA3, &VERA];
 
     pub(super) fn read(table: &Table) -> Result<Self, Error> {
         table.check_keys(&Self::KEYS.concat())?;
@@ -85,17 +147,15 @@ impl MethodSpec {
         let method = match kind.choice(&KINDS)? {
             Kind::Lora => read_lora(table)?,
             Kind::Ia3 => read_ia3(table)?,
+            Kind::Vera => read_vera(table)?,
+            Kind::LnTuning => Method::LnTuning { targets: read_targets(table)? },
+            Kind::BitFit => Method::BitFit,
             Kind::Full => Method::Full,
             Kind::Head => Method::Head,
         };
-        let own: &[&str] = match method {
-            Method::Lora { .. } => &LORA,
-            Method::Ia3 { .. } => &IA3,
-            Method::Full | Method::Head => &[],
-        };
-        for key in LORA.into_iter().chain(IA3) {
+        for key in Self::KEYS[1..].concat() {
             if let Some(value) = table.get(key)
-                && !own.contains(&key)
+                && !method.has_key(key)
             {
                 return Err(value.invalid(format_args!("methods of kind \"{}\" have no such key", method.kind())));
             }
@@ -113,20 +173,40 @@ impl MethodSpec {
 
 fn read_lora(table: &Table) -> Result<Method, Error> {
     Ok(Method::Lora {
-        rank: match table.get("rank") {
-            None => 8,
-            Some(value) => value.count(1)?,
-        },
+        rank: read_rank(table, 8)?,
         alpha: match table.get("alpha") {
             None => 16.0,
             Some(value) => value.number("a number above 0", |alpha| alpha > 0.0)?,
         },
-        dropout: match table.get("dropout") {
+        dropout: read_dropout(table, 0.1)?,
+        targets: read_targets(table)?,
+        variant: Box::new(LoraVariant::read(table)?),
+    })
+}
+
+fn read_vera(table: &Table) -> Result<Method, Error> {
+    Ok(Method::Vera {
+        rank: read_rank(table, 256)?,
+        dropout: read_dropout(table, 0.0)?,
+        d_initial: match table.get("d_initial") {
             None => 0.1,
-            Some(value) => value.number("a number in [0, 1)", |dropout| (0.0..1.0).contains(&dropout))?,
+            Some(value) => value.number("a number above 0", |start| start > 0.0)?,
+        },
+        projection_prng_key: match table.get("projection_prng_key") {
+            None => 0,
+            Some(value) => value.count(0)? as u64,
         },
         targets: read_targets(table)?,
     })
+}
+
+fn read_rank(table: &Table, default: usize) -> Result<usize, Error> {
+    table.get("rank").map_or(Ok(default), |value| value.count(1))
+}
+
+fn read_dropout(table: &Table, default: f64) -> Result<f64, Error> {
+    let dropout = |dropout: f64| (0.0..1.0).contains(&dropout);
+    table.get("dropout").map_or(Ok(default), |value| value.number("a number in [0, 1)", dropout))
 }
 
 fn read_ia3(table: &Table) -> Result<Method, Error> {

@@ -180,16 +180,18 @@ impl<'t> Value<'t> {
 
     fn elements(&self, what: &str) -> Result<Vec<Value<'t>>, Error> {
         let array = self.value.as_array().ok_or_else(|| self.expected(what))?;
-        Ok(array
-            .iter()
-            .map(|element| Value {
-                source: self.source,
-                key: self.key.clone(),
-                table: self.table.clone(),
-                offset: element.span().start,
-                value: element.get_ref(),
-            })
-            .collect())
+        Ok(array.iter().map(|element| self.inside(element)).collect())
+    }
+
+    /// A value inside of this one.
+    fn inside(&self, value: &'t Spanned<DeValue<'t>>) -> Value<'t> {
+        Value {
+            source: self.source,
+            key: self.key.clone(),
+            table: self.table.clone(),
+            offset: value.span().start,
+            value: value.get_ref(),
+        }
     }
 
     /// A list of at least one different texts.
@@ -206,6 +208,21 @@ impl<'t> Value<'t> {
             return Err(self.invalid("expected a list of at least one text, found an empty list"));
         }
         Ok(texts)
+    }
+
+    /// A list of at least one whole numbers.
+    pub(super) fn counts(&self) -> Result<Vec<usize>, Error> {
+        let numbers = self.elements("a list of whole numbers")?.iter().map(|element| element.count(0)).collect::<Result<Vec<_>, _>>()?;
+        if numbers.is_empty() {
+            return Err(self.invalid("expected at least one number, found an empty list"));
+        }
+        Ok(numbers)
+    }
+
+    /// The keys of a table, whichever they are, with their values.
+    pub(super) fn entries(&self) -> Result<Vec<(String, Value<'t>)>, Error> {
+        let DeValue::Table(entries) = self.value else { return Err(self.expected("a table")) };
+        Ok(entries.iter().map(|(key, value)| (key.get_ref().to_string(), self.inside(value))).collect())
     }
 
     /// A list of at least one different seeds.

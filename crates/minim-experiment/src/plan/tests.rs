@@ -104,7 +104,7 @@ fn the_most_specific_setting_wins() {
     assert_eq!(lora.training.epochs, 5);
     assert_eq!(lora.training.evaluate_every, EvaluateEvery::Steps(100));
     assert_eq!(lora.method.learning_rate, None);
-    assert_eq!(lora.method.method, Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: Vec::new() });
+    assert_eq!(lora.method.method, Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: Vec::new(), variant: Default::default() });
     assert_eq!(full.training.learning_rate, 5e-4);
     assert_eq!(full.training.epochs, 5);
     assert_eq!(full_ddi.training.learning_rate, 5e-4);

@@ -1,6 +1,6 @@
 //! Where the numbers come from: data, models, methods, settings, machines.
 
-use minim_experiment::{EvaluateEvery, Init, Method, Precision, Record, Schedule, TaskKind};
+use minim_experiment::{EvaluateEvery, Init, LoraVariant, Method, Precision, Record, Schedule, TaskKind};
 
 use super::results::metric_title;
 use crate::provenance::{distinct, machine, plural, versions};
@@ -95,8 +95,9 @@ fn describe(method: &Method) -> String {
     match method {
         Method::Full => "every weight".into(),
         Method::Head => "the head alone".into(),
-        Method::Lora { rank, alpha, dropout, targets } => {
-            format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}, on {}; and the head", layers(targets))
+        Method::Lora { rank, alpha, dropout, targets, variant } => {
+            let settings = variant_settings(variant);
+            format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}{settings}, on {}; and the head", layers(targets))
         }
         Method::Ia3 { targets, feedforward } => {
             let inputs = match feedforward.as_deref() {
@@ -105,7 +106,20 @@ fn describe(method: &Method) -> String {
             };
             format!("IA3 on {}{inputs}; and the head", layers(targets))
         }
+        Method::Vera { rank, dropout, d_initial, projection_prng_key, targets } => format!(
+            "VeRA: rank {rank}, dropout {dropout}, λd from {d_initial}, matrices of key {projection_prng_key}, on {}; and the head",
+            layers(targets)
+        ),
+        Method::LnTuning { targets } if targets.is_empty() => "the normalisations and the head".into(),
+        Method::LnTuning { targets } => format!("the normalisations {}; and the head", layers(targets)),
+        Method::BitFit => "every bias and the head".into(),
     }
+}
+
+/// What of LoRA is not as it is by default, as `key = value`.
+fn variant_settings(variant: &LoraVariant) -> String {
+    let Ok(serde_json::Value::Object(settings)) = serde_json::to_value(variant) else { return String::new() };
+    settings.iter().map(|(key, value)| format!(", {key} = {value}")).collect()
 }
 
 fn layers(targets: &[String]) -> String {

@@ -55,7 +55,7 @@ fn methods() -> Vec<MethodSpec> {
                 feedforward: Some(list(&["output.dense"])),
             },
         ),
-        named("lora-r8", Method::Lora { rank: 8, alpha: 16.0, dropout: 0.1, targets: list(&["query", "value"]) }),
+        named("lora-r8", Method::Lora { rank: 8, alpha: 16.0, dropout: 0.1, targets: list(&["query", "value"]), variant: Default::default() }),
         named("full", Method::Full),
     ]
 }
@@ -92,11 +92,12 @@ fn jitter(text: &str) -> f64 {
 }
 
 pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed: u64) -> Record {
-    let (adapter, quality, speed) = match method.method {
+    let (adapter, quality, speed) = match &method.method {
         Method::Head => (0, 0.18, 2.6),
         Method::Ia3 { .. } => (model.layers * 6 * model.hidden, 0.55, 1.2),
-        Method::Lora { rank, .. } => (model.layers * 4 * model.hidden * rank as u64, 0.97, 1.15),
+        Method::Lora { rank, .. } => (model.layers * 4 * model.hidden * *rank as u64, 0.97, 1.15),
         Method::Full => (0, 1.0, 1.0),
+        other => panic!("no sample of {}", other.kind()),
     };
     let (metric, labels, floor, roof) = match task.kind {
         TaskKind::Ner => ("entity_f1", vec!["disease", "drug"], 0.0, 0.86),

@@ -1,0 +1,396 @@
+//! `adapter_config.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::targets::ALL_LINEAR;
+use crate::{Bias, Error, Ia3Config, LnTuningConfig, LoraConfig, Method, Restriction, Targets, VeraConfig};
+
+pub(super) const CONFIG: &str = "adapter_config.json";
+
+/// peft's `adapter_config.json`, reduced to the keys that every peft version since 0.4 knows and to those that the method sets.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+pub struct AdapterConfig {
+    /// `LORA`, `IA3`, `VERA` or `LN_TUNING`.
+    pub peft_type: String,
+    /// `SEQ_CLS` or `TOKEN_CLS`.
+    #[serde(default)]
+    pub task_type: Option<String>,
+    /// Where the base model came from.
+    #[serde(default)]
+    pub base_model_name_or_path: Option<String>,
+    /// peft saves `true`.
+    #[serde(default)]
+    pub inference_mode: bool,
+    /// A list of names, one regular expression, or `"all-linear"`.
+    pub target_modules: Names,
+    /// Modules trained and saved whole.
+    #[serde(default)]
+    pub modules_to_save: Option<Vec<String>>,
+    /// The rank of LoRA or VeRA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r: Option<usize>,
+    /// LoRA's alpha.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_alpha: Option<f64>,
+    /// LoRA's dropout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lora_dropout: Option<f64>,
+    /// IA3's feed-forward modules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedforward_modules: Option<Names>,
+    /// All other settings. Those that change what a checkpoint means are honoured, or refused unless they are neutral.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+/// One name (a regular expression) or a list of names.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(untagged)]
+pub enum Names {
+    /// A regular expression over whole module names.
+    Pattern(String),
+    /// Module names.
+    List(Vec<String>),
+}
+
+impl From<&Targets> for Names {
+    fn from(targets: &Targets) -> Self {
+        match targets {
+            Targets::Names(names) => Names::List(names.clone()),
+            Targets::Pattern(pattern) => Names::Pattern(pattern.clone()),
+            Targets::AllLinear => Names::Pattern(ALL_LINEAR.into()),
+        }
+    }
+}
+
+impl From<&Names> for Targets {
+    fn from(names: &Names) -> Self {
+        match names {
+            Names::List(names) => Targets::Names(names.clone()),
+            Names::Pattern(pattern) if pattern.to_lowercase() == ALL_LINEAR => Targets::AllLinear,
+            Names::Pattern(pattern) => Targets::Pattern(pattern.clone()),
+        }
+    }
+}
+
+/// peft takes a number or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Numbers {
+    One(usize),
+    Several(Vec<usize>),
+}
+
+/// Settings of peft that this version of minim can't honour: (key, neutral value).
+fn unsupported(peft_type: &str) -> Vec<(&'static str, Value)> {
+    let mut settings = vec![("fan_in_fan_out", json!(false))];
+    match peft_type {
+        "LORA" => settings.extend([
+            ("lora_bias", json!(false)),
+            ("layer_replication", json!(null)),
+            ("target_parameters", json!([])),
+            ("trainable_token_indices", json!(null)),
+            ("alora_invocation_tokens", json!(null)),
+            ("arrow_config", json!(null)),
+            ("kasa_config", json!(null)),
+            ("monteclora_config", json!(null)),
+            ("use_bdlora", json!(null)),
+            ("use_qalora", json!(false)),
+        ]),
+        "VERA" => settings.push(("bias", json!("none"))),
+        _ => settings.push(("exclude_modules", json!([]))),
+    }
+    settings
+}
+
+/// Ways of starting LoRA's factors that leave the base model's weights as they are; the others change what the factors stand on.
+const PLAIN_STARTS: [&str; 4] = ["gaussian", "orthogonal", "eva", "mica"];
+
+impl AdapterConfig {
+    /// The configuration of a method; `None` for methods that peft has no files for.
+    pub fn new(method: &Method, task_type: &str, base: Option<String>, modules_to_save: &[String]) -> Option<Self> {
+        let mut config = Self {
+            peft_type: String::new(),
+            task_type: Some(task_type.into()),
+            base_model_name_or_path: base,
+            inference_mode: true,
+            target_modules: Names::List(Vec::new()),
+            modules_to_save: Some(modules_to_save.to_vec()),
+            r: None,
+            lora_alpha: None,
+            lora_dropout: None,
+            feedforward_modules: None,
+            other: BTreeMap::new(),
+        };
+        match method {
+            Method::Full | Method::Head | Method::BitFit => return None,
+            Method::Lora(lora) => {
+                config.peft_type = "LORA".into();
+                config.target_modules = (&lora.targets).into();
+                config.r = Some(lora.rank);
+                config.lora_alpha = Some(lora.alpha);
+                config.lora_dropout = Some(lora.dropout);
+                config.set("use_rslora", lora.use_rslora.then_some(true));
+                config.set("use_dora", lora.use_dora.then_some(true));
+                config.set("rank_pattern", Some(&lora.rank_pattern).filter(|pattern| !pattern.is_empty()));
+                config.set("alpha_pattern", Some(&lora.alpha_pattern).filter(|pattern| !pattern.is_empty()));
+                config.set("bias", bias_name(lora.bias));
+                config.restrict(&lora.restriction);
+            }
+            Method::Ia3(ia3) => {
+                config.peft_type = "IA3".into();
+                config.target_modules = (&ia3.targets).into();
+                config.feedforward_modules = Some(Names::List(ia3.feedforward.clone()));
+            }
+            Method::Vera(vera) => {
+                config.peft_type = "VERA".into();
+                config.target_modules = (&vera.targets).into();
+                config.r = Some(vera.rank);
+                config.set("vera_dropout", Some(vera.dropout));
+                config.set("d_initial", Some(vera.d_initial));
+                config.set("projection_prng_key", Some(vera.projection_prng_key));
+                config.set("save_projection", Some(true));
+                config.restrict(&vera.restriction);
+            }
+            Method::LnTuning(ln_tuning) => {
+                config.peft_type = "LN_TUNING".into();
+                config.target_modules = (&ln_tuning.targets).into();
+            }
+        }
+        Some(config)
+    }
+
+    /// Sets what is not at peft's default, so that old versions of peft read what they can.
+    fn set(&mut self, key: &str, value: Option<impl Serialize>) {
+        if let Some(value) = value.and_then(|value| serde_json::to_value(value).ok()) {
+            self.other.insert(key.into(), value);
+        }
+    }
+
+    fn restrict(&mut self, restriction: &Restriction) {
+        self.set("exclude_modules", restriction.exclude.as_ref().map(Names::from));
+        self.set("layers_to_transform", Some(&restriction.layers).filter(|layers| !layers.is_empty()));
+        self.set("layers_pattern", Some(&restriction.layers_pattern).filter(|patterns| !patterns.is_empty()));
+    }
+
+    /// Reads the configuration of an adapter folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] without the file, [`Error::Format`] for one that can't be honoured to the letter.
+    pub fn read(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(CONFIG);
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let format = |reason: String| Error::Format { path: path.clone(), reason };
+        let config: Self = serde_json::from_str(&text).map_err(|e| format(format!("no peft configuration: {e}")))?;
+        for (key, neutral) in unsupported(&config.peft_type) {
+            if let Some(value) = config.other.get(key).filter(|value| !value.is_null() && **value != neutral) {
+                return Err(format(format!("{key} = {value} is not supported; expected {neutral}")));
+            }
+        }
+        match config.other.get("init_lora_weights") {
+            Some(Value::String(start)) if !PLAIN_STARTS.contains(&start.as_str()) => Err(format(format!(
+                "init_lora_weights = \"{start}\" is not supported, as it changes the base model's weights; convert the adapter to plain \
+                 LoRA with peft's path_initial_model_for_weight_conversion"
+            ))),
+            _ => Ok(config),
+        }
+    }
+
+    /// The method that the configuration describes.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for another peft type than LoRA, IA3, VeRA or LN_TUNING, or a setting that is missing or not of its kind.
+    pub fn method(&self, folder: &Path) -> Result<Method, Error> {
+        let format = |reason: String| Error::Format { path: folder.join(CONFIG), reason };
+        let missing = |key: &str| format(format!("{key} is missing"));
+        let targets = Targets::from(&self.target_modules);
+        match self.peft_type.as_str() {
+            "LORA" => Ok(Method::Lora(LoraConfig {
+                rank: self.r.ok_or_else(|| missing("r"))?,
+                alpha: self.lora_alpha.ok_or_else(|| missing("lora_alpha"))?,
+                dropout: self.lora_dropout.unwrap_or(0.0),
+                targets,
+                restriction: self.restriction(folder)?,
+                rank_pattern: self.get("rank_pattern", folder)?.unwrap_or_default(),
+                alpha_pattern: self.get("alpha_pattern", folder)?.unwrap_or_default(),
+                use_rslora: self.get("use_rslora", folder)?.unwrap_or_default(),
+                use_dora: self.get("use_dora", folder)?.unwrap_or_default(),
+                freeze_a: false,
+                bias: match self.get::<String>("bias", folder)?.as_deref() {
+                    None | Some("none") => Bias::None,
+                    Some("all") => Bias::All,
+                    Some("lora_only") => Bias::LoraOnly,
+                    Some(other) => return Err(format(format!("bias is {other}; expected none, all or lora_only"))),
+                },
+            })),
+            "IA3" => Ok(Method::Ia3(Ia3Config {
+                targets,
+                feedforward: match &self.feedforward_modules {
+                    None => Vec::new(),
+                    Some(Names::List(names)) => names.clone(),
+                    Some(Names::Pattern(pattern)) => {
+                        return Err(format(format!("feedforward_modules as a pattern ({pattern}); expected a list")));
+                    }
+                },
+            })),
+            "VERA" => {
+                if self.get("save_projection", folder)? == Some(false) {
+                    return Err(format(
+                        "save_projection is false, and its random matrices come from PyTorch's generator; expected a file with \
+                         vera_A and vera_B, saved with save_projection = true"
+                            .into(),
+                    ));
+                }
+                let default = VeraConfig::default();
+                Ok(Method::Vera(VeraConfig {
+                    rank: self.r.ok_or_else(|| missing("r"))?,
+                    dropout: self.get("vera_dropout", folder)?.unwrap_or(default.dropout),
+                    d_initial: self.get("d_initial", folder)?.unwrap_or(default.d_initial),
+                    projection_prng_key: self.get("projection_prng_key", folder)?.unwrap_or_default(),
+                    targets,
+                    restriction: self.restriction(folder)?,
+                }))
+            }
+            "LN_TUNING" => Ok(Method::LnTuning(LnTuningConfig { targets })),
+            other => Err(format(format!("peft_type {other} is not supported; expected LORA, IA3, VERA or LN_TUNING"))),
+        }
+    }
+
+    /// A setting beside those of every version; `None` if it is absent or null.
+    fn get<T: DeserializeOwned>(&self, key: &str, folder: &Path) -> Result<Option<T>, Error> {
+        let Some(value) = self.other.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
+        serde_json::from_value(value.clone())
+            .map(Some)
+            .map_err(|e| Error::Format { path: folder.join(CONFIG), reason: format!("{key}: {e}") })
+    }
+
+    fn restriction(&self, folder: &Path) -> Result<Restriction, Error> {
+        let exclude = self.get::<Names>("exclude_modules", folder)?;
+        Ok(Restriction {
+            // peft takes an empty list for none.
+            exclude: exclude.filter(|names| !is_empty(names)).map(|names| match names {
+                Names::List(names) => Targets::Names(names),
+                Names::Pattern(pattern) => Targets::Pattern(pattern),
+            }),
+            layers: match self.get("layers_to_transform", folder)? {
+                None => Vec::new(),
+                Some(Numbers::One(number)) => vec![number],
+                Some(Numbers::Several(numbers)) => numbers,
+            },
+            layers_pattern: match self.get::<Names>("layers_pattern", folder)?.filter(|names| !is_empty(names)) {
+                None => Vec::new(),
+                Some(Names::List(patterns)) => patterns,
+                Some(Names::Pattern(pattern)) => vec![pattern],
+            },
+        })
+    }
+}
+
+fn bias_name(bias: Bias) -> Option<&'static str> {
+    match bias {
+        Bias::None => None,
+        Bias::All => Some("all"),
+        Bias::LoraOnly => Some("lora_only"),
+    }
+}
+
+fn is_empty(names: &Names) -> bool {
+    match names {
+        Names::List(names) => names.is_empty(),
+        Names::Pattern(pattern) => pattern.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static FOLDERS: AtomicUsize = AtomicUsize::new(0);
+
+    fn read(text: &str) -> Result<Method, Error> {
+        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("minim-adapter-config-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(CONFIG), text).unwrap();
+        let method = AdapterConfig::read(&folder).and_then(|config| config.method(&folder));
+        std::fs::remove_dir_all(&folder).unwrap();
+        method
+    }
+
+    fn lora(more: &str) -> Result<Method, Error> {
+        read(&format!(r#"{{"peft_type": "LORA", "target_modules": ["query"], "r": 4, "lora_alpha": 8, {more}}}"#))
+    }
+
+    #[test]
+    fn what_a_method_is_written_as_is_read_as_the_method() {
+        let targets: Targets = vec!["query".into()].into();
+        let restriction = Restriction {
+            exclude: Some(Targets::Pattern("x.*".into())),
+            layers: vec![0, 2],
+            layers_pattern: vec!["layer".into()],
+        };
+        for method in [
+            Method::Lora(LoraConfig {
+                targets: targets.clone(),
+                restriction: restriction.clone(),
+                rank_pattern: [("query".into(), 2)].into(),
+                alpha_pattern: [("query".into(), 3.5)].into(),
+                use_rslora: true,
+                use_dora: true,
+                bias: Bias::LoraOnly,
+                ..LoraConfig::default()
+            }),
+            Method::Lora(LoraConfig { targets: Targets::AllLinear, bias: Bias::All, ..LoraConfig::default() }),
+            Method::Ia3(Ia3Config::default()),
+            Method::LnTuning(LnTuningConfig::default()),
+            Method::Vera(VeraConfig {
+                targets,
+                restriction: Restriction { exclude: None, ..restriction },
+                projection_prng_key: 7,
+                dropout: 0.2,
+                ..VeraConfig::default()
+            }),
+        ] {
+            let config = AdapterConfig::new(&method, "SEQ_CLS", None, &[]).unwrap();
+            assert_eq!(read(&serde_json::to_string(&config).unwrap()).unwrap(), method);
+        }
+        assert_eq!(AdapterConfig::new(&Method::BitFit, "SEQ_CLS", None, &[]), None);
+    }
+
+    #[test]
+    fn plain_lora_has_the_keys_of_every_version_alone() {
+        let config = AdapterConfig::new(&Method::Lora(LoraConfig::default()), "SEQ_CLS", None, &[]).unwrap();
+        assert!(config.other.is_empty());
+    }
+
+    #[test]
+    fn one_number_and_one_pattern_are_lists_of_one() {
+        let read = lora(r#""layers_to_transform": 1, "layers_pattern": "layer", "exclude_modules": [], "bias": "none""#);
+        let Ok(Method::Lora(config)) = read else { panic!("{read:?}") };
+        let expected = Restriction { exclude: None, layers: vec![1], layers_pattern: vec!["layer".into()] };
+        assert_eq!((config.restriction, config.bias), (expected, Bias::None));
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused_with_its_key() {
+        for (more, says) in [
+            (r#""lora_bias": true"#, "lora_bias = true is not supported"),
+            (r#""init_lora_weights": "corda""#, "init_lora_weights = \"corda\" is not supported"),
+            (r#""bias": "some""#, "bias is some; expected none, all or lora_only"),
+            (r#""rank_pattern": {"query": -1}"#, "rank_pattern: "),
+            (r#""layer_replication": [[0, 1]]"#, "layer_replication = [[0,1]] is not supported"),
+        ] {
+            let error = lora(more).unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains(CONFIG), "{error}");
+        }
+        let vera = r#"{"peft_type": "VERA", "target_modules": ["query"], "r": 4, "save_projection": false}"#;
+        assert!(read(vera).unwrap_err().to_string().contains("save_projection is false"));
+    }
+}

@@ -1,0 +1,108 @@
+//! How parameters stand in an adapter file.
+
+use crate::method::is_saved_whole;
+use crate::tuned::{Parameter, Tuned};
+use crate::walk::Walk;
+
+const PREFIX: &str = "base_model.model.";
+
+/// What goes into an adapter file, and where it stands there.
+pub(super) struct Entries<'a, N> {
+    tuned: Tuned,
+    modules_to_save: &'a [String],
+    names: N,
+    pub(super) walk: Walk,
+}
+
+/// A parameter's place in an adapter file.
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) layout: Layout,
+    /// Whether every layer has this one and the file has it once.
+    pub(super) shared: bool,
+}
+
+impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
+    pub(super) fn new(tuned: Tuned, modules_to_save: &'a [String], names: N) -> Self {
+        Self { tuned, modules_to_save, names, walk: Walk::default() }
+    }
+
+    /// The place of the parameter that is being visited; `None` for one that training leaves as it is.
+    pub(super) fn of(&self, shape: &[usize]) -> Option<Entry> {
+        let path = self.walk.path();
+        if let Some((layer, factor)) = path.split_once(".weight.adapter.") {
+            let module = (self.names)(&format!("{layer}.weight"));
+            let module = module.strip_suffix(".weight").unwrap_or(&module);
+            let of_layer = |suffix: &str| Some(Entry { key: format!("{PREFIX}{module}.{suffix}"), ..Entry::default() });
+            let with = |layout, entry: Option<Entry>| entry.map(|entry| Entry { layout, ..entry });
+            let shared = |name: &str| Some(Entry { key: format!("base_model.{name}"), layout: Layout::Transposed, shared: true });
+            return match factor {
+                "Lora.a" => with(Layout::Transposed, of_layer("lora_A.weight")),
+                "Lora.b" => with(Layout::Transposed, of_layer("lora_B.weight")),
+                "Lora.magnitude" => of_layer("lora_magnitude_vector"),
+                "Ia3.output" => with(Layout::Column, of_layer("ia3_l")),
+                "Ia3.input" => with(Layout::Row, of_layer("ia3_l")),
+                "Vera.lambda_d" => of_layer("vera_lambda_d"),
+                "Vera.lambda_b" => of_layer("vera_lambda_b"),
+                "Vera.a" => shared("vera_A"),
+                "Vera.b" => shared("vera_B"),
+                _ => None,
+            };
+        }
+        let name = (self.names)(&path);
+        let parameter = Parameter { name: &name, rank: shape.len(), in_linear: self.walk.in_linear() };
+        let key = if is_saved_whole(&name, self.modules_to_save) {
+            name
+        } else if self.tuned.includes(parameter) {
+            self.tuned.key(parameter)
+        } else {
+            return None;
+        };
+        let layout = if shape.len() == 2 { Layout::Transposed } else { Layout::Same };
+        Some(Entry { key: format!("{PREFIX}{key}"), layout, shared: false })
+    }
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self { key: String::new(), layout: Layout::Same, shared: false }
+    }
+}
+
+/// With `bias = "all"` peft writes the head's biases three times: those trained under the head's name, and beside them, by accident, those
+/// of its two copies in memory.
+pub(super) fn is_copy_of_head(key: &str) -> bool {
+    key.ends_with(".bias") && (key.contains(".original_module.") || key.contains(".modules_to_save."))
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Layout {
+    Same,
+    Transposed,
+    /// `[n]` here, `[n, 1]` in the file.
+    Column,
+    /// `[n]` here, `[1, n]` in the file.
+    Row,
+}
+
+impl Layout {
+    pub(super) fn file_shape(self, shape: &[usize]) -> Vec<usize> {
+        match (self, shape) {
+            (Layout::Transposed, [rows, columns]) => vec![*columns, *rows],
+            (Layout::Column, [n]) => vec![*n, 1],
+            (Layout::Row, [n]) => vec![1, *n],
+            _ => shape.to_vec(),
+        }
+    }
+
+    /// Reorders row-major values of a matrix with `shape` for its transpose; other layouts keep their order.
+    pub(super) fn reorder(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+        match (self, shape) {
+            (Layout::Transposed, [rows, columns]) => (0..*columns)
+                .flat_map(|c| (0..*rows).map(move |r| (r, c)))
+                .map(|(r, c)| values[r * columns + c])
+                .collect(),
+            _ => values,
+        }
+    }
+}
