@@ -79,6 +79,7 @@ impl Method {
         }
     }
 }
+
 /// The module that a parameter belongs to: its name without the last component.
 pub fn module_of(parameter: &str) -> &str {
     parameter.rsplit_once('.').map_or("", |(module, _)| module)

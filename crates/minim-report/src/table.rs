@@ -90,7 +90,7 @@ impl Table {
         &self.models
     }
 
-    /// Names of the methods: full fine-tuning, LoRA, IA3, head only.
+    /// Names of the methods: full fine-tuning, LoRA, IA3, VeRA, LayerNorm tuning, BitFit, head only.
     pub fn methods(&self) -> &[String] {
         &self.methods
     }
