@@ -66,7 +66,8 @@ fn twenty_steps_equal_those_of_the_trainer() {
         let (mut model, ..) = adapted(&curve.base, curve.adapter.as_deref(), &device);
         let peak = curve.learning_rate.iter().copied().fold(0.0, f64::max);
         let mut schedule = WarmUp::new(peak, warmup_steps as f64 / max_steps as f64, max_steps, Schedule::Linear);
-        let mut optimizer = optimizer(&model, curve.weight_decay.unwrap_or(weight_decay), curve.lr_ratio.unwrap_or(1.0));
+        let (decay, lr_ratio) = (curve.weight_decay.unwrap_or(weight_decay), curve.lr_ratio.unwrap_or(1.0));
+        let mut optimizer = optimizer(&model, decay, lr_ratio);
         let batches = &batches[&curve.batches];
         let loss_of = |model: &minim_models::Classifier, step: &Step| {
             cross_entropy(flat_logits(model, &step.inputs.batch(&device)), &step.labels())

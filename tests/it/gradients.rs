@@ -13,8 +13,8 @@ use minim_models::{Checkpoint, Classifier, HeadKind, published_name};
 use serde::Deserialize;
 
 use crate::fixtures::{
-    FAMILIES, Inputs, Published, adapted, attached, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest, json,
-    tensors, unwrapped, values, with_dropout,
+    FAMILIES, Inputs, Published, adapted, attached, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest,
+    json, tensors, unwrapped, values, with_dropout,
 };
 
 #[derive(Deserialize)]

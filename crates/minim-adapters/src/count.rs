@@ -31,8 +31,8 @@ pub fn count<M: Module>(
 ) -> Counts {
     // Settings that `attach` refuses tune nothing.
     let tuned = Tuned::new(method).ok();
-    let counts = Counts::default();
-    let mut counter = Counter { counts, tuned, tuned_count: 0, frozen: 0, method, head: modules_to_save, names, walk: Walk::default() };
+    let (counts, walk) = (Counts::default(), Walk::default());
+    let mut counter = Counter { counts, tuned, tuned_count: 0, frozen: 0, method, head: modules_to_save, names, walk };
     model.visit(&mut counter);
     let Counter { mut counts, tuned_count, frozen, .. } = counter;
     counts.trainable = match method {

@@ -178,7 +178,8 @@ mod tests {
     fn a_restriction_leaves_out_by_name_and_by_number() {
         let targets: Targets = vec!["query".into(), "dense".into()].into();
         let restriction = |restriction: Restriction| restriction.matcher(&targets).unwrap();
-        let excluding = restriction(Restriction { exclude: Some(vec!["output.dense".into()].into()), ..Default::default() });
+        let exclude: Targets = vec!["output.dense".into()].into();
+        let excluding = restriction(Restriction { exclude: Some(exclude), ..Default::default() });
         assert!(excluding("bert.encoder.layer.0.intermediate.dense"));
         assert!(!excluding("bert.encoder.layer.0.output.dense"));
         let second = restriction(Restriction { layers: vec![1], ..Default::default() });
@@ -186,7 +187,8 @@ mod tests {
         assert!(!second("bert.encoder.layer.11.attention.self.query"));
         assert!(!second("bert.pooler.dense"), "no number, no layer");
         assert!(!second("layer.1.query"), "peft wants a name before the list's");
-        let nested = restriction(Restriction { layers: vec![2], layers_pattern: vec!["ffn".into()], ..Default::default() });
+        let second_ffn = Restriction { layers: vec![2], layers_pattern: vec!["ffn".into()], ..Default::default() };
+        let nested = restriction(second_ffn);
         assert!(nested("mobilebert.encoder.layer.0.ffn.2.output.dense"));
         assert!(!nested("mobilebert.encoder.layer.2.ffn.0.output.dense"));
     }

@@ -143,7 +143,8 @@ impl ModuleVisitor for Layers<'_> {
             let name = published_name(&path.join("."));
             let shape = param.lazy_shape();
             let inputs_and_outputs = [shape[0], shape[D - 1]];
-            self.found.push(Layer { name, macs: n, adapter_macs: 0, frozen_macs: 0, inputs_and_outputs, adapted: false });
+            let (adapter_macs, frozen_macs) = (0, 0);
+            self.found.push(Layer { name, macs: n, adapter_macs, frozen_macs, inputs_and_outputs, adapted: false });
         }
     }
 }

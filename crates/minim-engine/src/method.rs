@@ -34,9 +34,10 @@ pub fn adapter_method(method: &minim_experiment::Method, config: &Config) -> Met
 }
 
 fn of_variant(plain: LoraConfig, variant: &LoraVariant) -> LoraConfig {
+    let excluded = &variant.exclude_modules;
     LoraConfig {
         restriction: Restriction {
-            exclude: Some(&variant.exclude_modules).filter(|names| !names.is_empty()).map(|names| Targets::Names(names.clone())),
+            exclude: (!excluded.is_empty()).then(|| Targets::Names(excluded.clone())),
             layers: variant.layers_to_transform.clone(),
             layers_pattern: variant.layers_pattern.clone(),
         },

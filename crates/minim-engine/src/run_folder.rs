@@ -110,7 +110,9 @@ pub(crate) fn keep(
     let trained = folder.join(TRAINED);
     match method {
         Method::Full => write_model(model, checkpoint, labels, &trained),
-        Method::Head | Method::BitFit => Ok(peft::save_trained(model, method, modules_to_save, published_name, &trained)?),
+        Method::Head | Method::BitFit => {
+            Ok(peft::save_trained(model, method, modules_to_save, published_name, &trained)?)
+        }
         Method::Lora(_) | Method::Ia3(_) | Method::Vera(_) | Method::LnTuning(_) => {
             let base = checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
             let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);

@@ -168,8 +168,8 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     if let Some(renderer) = options.renderer {
         supervised = supervised.renderer(renderer);
     }
-    let learner =
-        Learner::new(model.clone(), optimizer(&model, training.weight_decay, run.method.method.lr_ratio()), ModuleLrScheduler::new(schedule));
+    let optimizer = optimizer(&model, training.weight_decay, run.method.method.lr_ratio());
+    let learner = Learner::new(model.clone(), optimizer, ModuleLrScheduler::new(schedule));
     drop(model);
     let result = supervised.with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy))).launch(learner);
     drop(result);

@@ -35,7 +35,9 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
             let module = module.strip_suffix(".weight").unwrap_or(&module);
             let of_layer = |suffix: &str| Some(Entry { key: format!("{PREFIX}{module}.{suffix}"), ..Entry::default() });
             let with = |layout, entry: Option<Entry>| entry.map(|entry| Entry { layout, ..entry });
-            let shared = |name: &str| Some(Entry { key: format!("base_model.{name}"), layout: Layout::Transposed, shared: true });
+            let shared = |name: &str| {
+                Some(Entry { key: format!("base_model.{name}"), layout: Layout::Transposed, shared: true })
+            };
             return match factor {
                 "Lora.a" => with(Layout::Transposed, of_layer("lora_A.weight")),
                 "Lora.b" => with(Layout::Transposed, of_layer("lora_B.weight")),

@@ -45,8 +45,16 @@ fn an_adapter_for_another_head_or_of_another_kind_is_refused() {
             "\"lora_bias\": true",
             &["lora-seq/adapter_config.json", "lora_bias = true", "expected false"],
         ),
-        ("\"LORA\"", "\"PREFIX_TUNING\"", &["lora-seq/adapter_config.json", "PREFIX_TUNING", "expected LORA, IA3, VERA or LN_TUNING"]),
-        ("\"init_lora_weights\": false", "\"init_lora_weights\": \"corda\"", &["init_lora_weights = \"corda\"", "path_initial_model"]),
+        (
+            "\"LORA\"",
+            "\"PREFIX_TUNING\"",
+            &["lora-seq/adapter_config.json", "PREFIX_TUNING", "expected LORA, IA3, VERA or LN_TUNING"],
+        ),
+        (
+            "\"init_lora_weights\": false",
+            "\"init_lora_weights\": \"corda\"",
+            &["init_lora_weights = \"corda\"", "path_initial_model"],
+        ),
         ("\"use_dora\": false", "\"use_dora\": true", &["missing: ", "query.lora_magnitude_vector"]),
         ("\"r\": 4", "\"r\": 0", &["rank is 0", "expected at least 1"]),
         ("\"r\": 4", "\"r\": ", &["lora-seq/adapter_config.json", "line "]),

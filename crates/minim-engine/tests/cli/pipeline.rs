@@ -41,7 +41,7 @@ const METHODS: [Row; 9] = [
     },
     Row {
         name: "fast and frozen",
-        settings: r#"name = "lora-fa", kind = "lora", rank = 4, freeze_a = true, lr_ratio = 4, rank_pattern = { "layer.1.*" = 8 }"#,
+        settings: r#"name = "fa", kind = "lora", rank = 4, freeze_a = true, lr_ratio = 4, rank_pattern = { "layer.1.*" = 8 }"#,
         adapter: 3 * LORA / 2,
         frozen: 3 * LORA / 4,
         ..PLAIN

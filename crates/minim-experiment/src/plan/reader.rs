@@ -212,7 +212,8 @@ impl<'t> Value<'t> {
 
     /// A list of at least one whole numbers.
     pub(super) fn counts(&self) -> Result<Vec<usize>, Error> {
-        let numbers = self.elements("a list of whole numbers")?.iter().map(|element| element.count(0)).collect::<Result<Vec<_>, _>>()?;
+        let elements = self.elements("a list of whole numbers")?;
+        let numbers = elements.iter().map(|element| element.count(0)).collect::<Result<Vec<_>, _>>()?;
         if numbers.is_empty() {
             return Err(self.invalid("expected at least one number, found an empty list"));
         }

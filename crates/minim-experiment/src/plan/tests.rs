@@ -104,7 +104,9 @@ fn the_most_specific_setting_wins() {
     assert_eq!(lora.training.epochs, 5);
     assert_eq!(lora.training.evaluate_every, EvaluateEvery::Steps(100));
     assert_eq!(lora.method.learning_rate, None);
-    assert_eq!(lora.method.method, Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: Vec::new(), variant: Default::default() });
+    let variant = Default::default();
+    let expected = Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets: Vec::new(), variant };
+    assert_eq!(lora.method.method, expected);
     assert_eq!(full.training.learning_rate, 5e-4);
     assert_eq!(full.training.epochs, 5);
     assert_eq!(full_ddi.training.learning_rate, 5e-4);

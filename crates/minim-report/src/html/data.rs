@@ -97,7 +97,8 @@ fn describe(method: &Method) -> String {
         Method::Head => "the head alone".into(),
         Method::Lora { rank, alpha, dropout, targets, variant } => {
             let settings = variant_settings(variant);
-            format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}{settings}, on {}; and the head", layers(targets))
+            let layers = layers(targets);
+            format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}{settings}, on {layers}; and the head")
         }
         Method::Ia3 { targets, feedforward } => {
             let inputs = match feedforward.as_deref() {
@@ -107,7 +108,7 @@ fn describe(method: &Method) -> String {
             format!("IA3 on {}{inputs}; and the head", layers(targets))
         }
         Method::Vera { rank, dropout, d_initial, projection_prng_key, targets } => format!(
-            "VeRA: rank {rank}, dropout {dropout}, λd from {d_initial}, matrices of key {projection_prng_key}, on {}; and the head",
+            "VeRA: rank {rank}, dropout {dropout}, λd from {d_initial}, key {projection_prng_key}, on {}; and the head",
             layers(targets)
         ),
         Method::LnTuning { targets } if targets.is_empty() => "the normalisations and the head".into(),

@@ -55,7 +55,16 @@ fn methods() -> Vec<MethodSpec> {
                 feedforward: Some(list(&["output.dense"])),
             },
         ),
-        named("lora-r8", Method::Lora { rank: 8, alpha: 16.0, dropout: 0.1, targets: list(&["query", "value"]), variant: Default::default() }),
+        named(
+            "lora-r8",
+            Method::Lora {
+                rank: 8,
+                alpha: 16.0,
+                dropout: 0.1,
+                targets: list(&["query", "value"]),
+                variant: Default::default(),
+            },
+        ),
         named("full", Method::Full),
     ]
 }
