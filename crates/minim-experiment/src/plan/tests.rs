@@ -166,7 +166,8 @@ fn a_name_that_is_not_known_is_reported_with_the_nearest() {
     check(
         "\"lora\"",
         "\"lroa\"",
-        "29: `kind` in [[method]]: \"lroa\" is not known; the nearest of lora, ia3, full, head is \"lora\"",
+        "29: `kind` in [[method]]: \"lroa\" is not known; the nearest of lora, ia3, vera, ln-tuning, bitfit, full, \
+         head is \"lora\"",
     );
     check(
         "method = \"full\"\ntask = \"ddi\"",
@@ -331,6 +332,59 @@ fn a_run_written_as_a_file_expands_to_itself() {
         let again = Experiment::read(&file).expect("a plan of one run").runs();
         assert_eq!(again, std::slice::from_ref(&run));
         assert_eq!(again[0].id(), run.id());
+    }
+}
+
+#[test]
+fn variants_of_lora_and_the_other_methods_survive_a_run_file() {
+    let lora = "kind = \"lora\"\nrank = 4";
+    let variant = "use_rslora = true\nuse_dora = true\nfreeze_a = true\nlr_ratio = 8\nbias = \"lora_only\"\n\
+                   rank_pattern = { \"layer.0.*\" = 2 }\nalpha_pattern = { query = 3.5 }\n\
+                   targets = [\"query\"]\nexclude_modules = [\"0.query\"]\nlayers_to_transform = [0, 1]\n\
+                   layers_pattern = [\"layer\"]";
+    let expected = LoraVariant {
+        use_rslora: true,
+        use_dora: true,
+        freeze_a: true,
+        lr_ratio: Some(8.0),
+        bias: Some(Biases::LoraOnly),
+        rank_pattern: [("layer.0.*".into(), 2)].into(),
+        alpha_pattern: [("query".into(), 3.5)].into(),
+        exclude_modules: vec!["0.query".into()],
+        layers_to_transform: vec![0, 1],
+        layers_pattern: vec!["layer".into()],
+    };
+    let vera = Method::Vera { rank: 7, dropout: 0.0, d_initial: 0.1, projection_prng_key: 3, targets: Vec::new() };
+    let targets = vec!["query".into()];
+    for (settings, method) in [
+        (
+            format!("{lora}\n{variant}"),
+            Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets, variant: Box::new(expected) },
+        ),
+        ("kind = \"vera\"\nrank = 7\nprojection_prng_key = 3".into(), vera),
+        ("kind = \"ln-tuning\"".into(), Method::LnTuning { targets: Vec::new() }),
+        ("kind = \"bitfit\"".into(), Method::BitFit),
+    ] {
+        let run = parse(&GRID.replace(lora, &settings)).expect("a grid").runs().remove(0);
+        assert_eq!(run.method.method, method);
+        let again = parse(&run.to_toml()).expect("a plan of one run").runs();
+        assert_eq!(again[0].method, run.method);
+        let json = serde_json::to_string(&run).expect("JSON");
+        assert_eq!(serde_json::from_str::<Run>(&json).expect("a run").method, run.method);
+    }
+}
+
+#[test]
+fn settings_of_lora_that_mean_nothing_are_refused() {
+    for (settings, says) in [
+        ("rank = 4\nlayers_pattern = [\"layer\"]", "means nothing without `layers_to_transform`"),
+        ("rank = 4\nlayers_to_transform = []", "expected at least one number, found an empty list"),
+        ("rank = 4\nrank_pattern = { query = 0 }", "expected a whole number of at least 1, found 0"),
+        ("rank = 4\nlr_ratio = 0", "expected a number above 0, found 0"),
+        ("rank = 4\nd_initial = 0.2", "methods of kind \"lora\" have no such key"),
+    ] {
+        let error = parse(&GRID.replace("rank = 4", settings)).expect_err("no plan").to_string();
+        assert!(error.contains(says), "{error}");
     }
 }
 
