@@ -16,9 +16,9 @@ pub(crate) struct ByModule<T> {
 impl<T: Copy> ByModule<T> {
     /// `setting` is what an error calls it.
     pub(crate) fn new(setting: &'static str, exceptions: &BTreeMap<String, T>, otherwise: T) -> Result<Self, Error> {
-        let compiled = exceptions.iter().map(|(pattern, value)| {
-            Ok((expression(setting, format!(r"^(?:.*\.)?(?:{pattern})$"), pattern)?, *value))
-        });
+        let compiled = exceptions
+            .iter()
+            .map(|(pattern, value)| Ok((expression(setting, format!(r"^(?:.*\.)?(?:{pattern})$"), pattern)?, *value)));
         Ok(Self { exceptions: compiled.collect::<Result<_, Error>>()?, otherwise })
     }
 

@@ -13,8 +13,8 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-pub use config::{AdapterConfig, Names};
 use config::CONFIG;
+pub use config::{AdapterConfig, Names};
 use entry::Entries;
 
 use crate::tuned::Tuned;

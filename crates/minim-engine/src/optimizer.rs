@@ -23,9 +23,11 @@ pub fn optimizer<M: Module>(model: &M, weight_decay: f64, lr_ratio: f64) -> Modu
     }
     // Where a parameter is in two groups, the later one counts.
     let faster = |decay: f64| Faster { adamw: adamw(decay).build(), ratio: lr_ratio };
-    optimizer
-        .with_group(ParamGroup::from_ids(groups.fast), faster(weight_decay), None)
-        .with_group(ParamGroup::from_ids(groups.fast_undecayed), faster(0.0), None)
+    optimizer.with_group(ParamGroup::from_ids(groups.fast), faster(weight_decay), None).with_group(
+        ParamGroup::from_ids(groups.fast_undecayed),
+        faster(0.0),
+        None,
+    )
 }
 
 /// AdamW at a multiple of the learning rate that it is given.

@@ -372,7 +372,8 @@ mod tests {
 
     #[test]
     fn one_number_and_one_pattern_are_lists_of_one() {
-        let read = lora(r#""layers_to_transform": 1, "layers_pattern": "layer", "exclude_modules": [], "bias": "none""#);
+        let read =
+            lora(r#""layers_to_transform": 1, "layers_pattern": "layer", "exclude_modules": [], "bias": "none""#);
         let Ok(Method::Lora(config)) = read else { panic!("{read:?}") };
         let expected = Restriction { exclude: None, layers: vec![1], layers_pattern: vec!["layer".into()] };
         assert_eq!((config.restriction, config.bias), (expected, Bias::None));

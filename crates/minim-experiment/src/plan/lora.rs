@@ -81,7 +81,6 @@ impl LoraVariant {
         if let (Some(value), true) = (table.get("layers_pattern"), layers_to_transform.is_empty()) {
             return Err(value.invalid("means nothing without `layers_to_transform`"));
         }
-        let alpha = |value: &Value| value.number("a number above 0", |alpha| alpha > 0.0);
         Ok(Self {
             use_rslora: flag("use_rslora")?,
             use_dora: flag("use_dora")?,
@@ -92,9 +91,11 @@ impl LoraVariant {
             },
             bias: match table.get("bias") {
                 None => None,
-                Some(value) => {
-                    value.choice(&[("none", None), ("all", Some(Biases::All)), ("lora_only", Some(Biases::LoraOnly))])?
-                }
+                Some(value) => value.choice(&[
+                    ("none", None),
+                    ("all", Some(Biases::All)),
+                    ("lora_only", Some(Biases::LoraOnly)),
+                ])?,
             },
             rank_pattern: read_pattern(table, "rank_pattern", |value| value.count(1))?,
             alpha_pattern: read_pattern(table, "alpha_pattern", |value| {
