@@ -88,7 +88,7 @@ pub(crate) fn bench(arguments: Arguments) -> Result<()> {
         }
     }
     if let Some(out) = &arguments.out {
-        std::fs::write(out, &table).with_context(|| format!("cannot write {}", out.display()))?;
+        std::fs::write(out, preface(&arguments) + &table).with_context(|| format!("cannot write {}", out.display()))?;
         println!("\nwritten to {}", workspace::shown(out));
     }
     Ok(())
@@ -125,6 +125,21 @@ fn heading(arguments: &Arguments) -> String {
     }
     println!("{text}\n{rule}");
     format!("{text}\n{rule}\n")
+}
+
+/// What the written table is, and the command that makes it again.
+fn preface(arguments: &Arguments) -> String {
+    let Arguments { shapes, rounds, steps, batch_size, length, device, .. } = arguments;
+    let peer = if arguments.peer.is_some() { " --peer PYTHON" } else { "" };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!(
+        "# Optimiser steps of every method\n\n\
+         `cargo xtask bench{peer} --shapes {} --rounds {rounds} --steps {steps} --batch-size {batch_size} --length {length} --device {device}`\n\n\
+         On {cores} cores. Random weights, random text, published shapes; a step is forward, backward, clipping and AdamW, with dropout. Medians of {rounds} \
+         processes, each the median of {steps} steps; minim's and the peer's (transformers and peft, eager PyTorch on the CPU) in turn, so that what else the machine \
+         does meets both. A ratio below 1 is in minim's favour.\n\n",
+        shapes.join(","),
+    )
 }
 
 /// One row of the table; `full_step` is the step of full fine-tuning, the first method of a shape.

@@ -112,7 +112,11 @@ pub fn write_safetensors(
     }
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
     let file = safetensors::serialize(views, Some(metadata)).map_err(format)?;
-    std::fs::write(path, file).map_err(|source| Error::Io { path: path.into(), source })
+    // Whole or not at all: an earlier file stays until the new one is there.
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, file)
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(|source| Error::Io { path: path.into(), source })
 }
 
 /// Loads the tensors of an adapter folder into a model that [`crate::attach`] prepared with the same method.

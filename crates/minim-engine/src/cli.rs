@@ -383,7 +383,13 @@ fn train_one(file: &Path, out: &Path, cache: bool, device: Choice) -> Result<(),
     let folder = store.run_folder(&run.id());
     // The dashboard needs a terminal; a sweep's log is better off with a line per evaluation.
     let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
-    let record = train(run, Options { device, folder, cache, renderer })?;
+    let record = train(run, Options { device, folder, cache, renderer }).map_err(|error| match error {
+        Error::Input(what) => Error::Input(format!("{}: {what}", file.display())),
+        Error::Adapter(error @ minim_adapters::Error::NoTarget { .. }) => {
+            Error::Input(format!("{}: method {}: {error}", file.display(), run.method.name))
+        }
+        other => other,
+    })?;
     store.write(&record)?;
     let test = |name: &str| {
         let score = record.scores.test.get(name).map_or("undefined".into(), |score| format!("{score:.4}"));

@@ -39,8 +39,16 @@ fn settings_that_do_not_fit_model_or_data_are_refused_before_training() {
         ("[1]", "[1, 2]", &["broken.toml", "expands to 2 runs", "minim train takes one"][..]),
         ("\"prepared-csv\"", "\"prepared-cvs\"", &["unknown dataset `prepared-cvs`", "did you mean `prepared-csv`?"]),
         ("data = \"texts\"", "data = \"notes\"", &["notes: not found", "train.csv"]),
-        ("[\"query\", \"value\"]", "[\"nothing\"]", &["no linear layer matches the targets nothing", "query, value"]),
-        ("max_length = 32", "max_length = 65", &["task texts", "max_length 65", "the model's 64 positions"]),
+        (
+            "[\"query\", \"value\"]",
+            "[\"nothing\"]",
+            &["broken.toml: method", "no linear layer matches the targets nothing", "query, value"],
+        ),
+        (
+            "max_length = 32",
+            "max_length = 65",
+            &["broken.toml: task texts", "max_length 65", "the model's 64 positions"],
+        ),
         ("max_length = 32", "max_length = 32, select = \"f2\"", &["task texts", "\"f2\"", "macro_f1"]),
         ("\"sequence-classification\"", "\"ner\"", &["task texts", "prepared-csv"]),
         ("epochs = 3", "epochs = 3\nprecision = \"bf16\"", &["bf16", "cpu", "fp32"]),
