@@ -1,6 +1,6 @@
 //! Parameters of the base model that a method trains where they are: biases and normalisations.
 
-use crate::method::module_of;
+use crate::method::{Matcher, module_of};
 use crate::{Bias, Error, Method};
 
 /// A parameter of the base model.
@@ -17,7 +17,7 @@ pub(crate) struct Parameter<'a> {
 /// What a method trains of the base model, beside the modules that are trained and saved whole.
 pub(crate) struct Tuned {
     kind: Kind,
-    matches: Box<dyn Fn(&str) -> bool>,
+    matches: Matcher,
 }
 
 enum Kind {
