@@ -23,6 +23,14 @@ pub enum Error {
         /// Last name components of the modules of that kind.
         available: String,
     },
+    /// An adapter was asked for that nobody put there.
+    #[error("no adapter is named {name}; there are: {known}")]
+    NoAdapter {
+        /// The name asked for.
+        name: String,
+        /// The names that are there.
+        known: String,
+    },
     /// A file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

@@ -158,6 +158,20 @@ pub fn load<M: Module>(
     }
 }
 
+/// How many labels the head in an adapter folder has: the outputs of `classifier`, `classifier.out_proj` or `score`. `None` without such a head.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Format`] for a file that can't be read.
+pub fn labels(folder: &Path) -> Result<Option<usize>, Error> {
+    let path = folder.join(WEIGHTS);
+    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|e| Error::Format { path: path.clone(), reason: format!("no safetensors file: {e}") })?;
+    let last_layers = ["classifier.out_proj.weight", "classifier.weight", "score.weight"];
+    let head = |name: &str| file.iter().find(|(key, _)| key.strip_prefix("base_model.model.") == Some(name));
+    Ok(last_layers.into_iter().find_map(head).and_then(|(_, view)| view.shape().first().copied()))
+}
+
 /// The values of an fp32, fp16 or bf16 tensor as fp32.
 fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
     let bytes = view.data();

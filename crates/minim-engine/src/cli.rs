@@ -8,7 +8,7 @@ use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
 use minim_engine::flops::flops;
 use minim_engine::lengths::lengths;
-use minim_engine::logits::Logits;
+use minim_engine::logits::{Logits, NamedAdapter};
 use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
 use minim_engine::{Error, Options, TrainedRun, chosen, count, ia3, train};
@@ -88,9 +88,10 @@ enum Command {
         /// A Hugging Face model folder
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA or LayerNorm tuning) to put on it
-        #[arg(long, value_name = "DIR")]
-        adapter: Option<PathBuf>,
+        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA or LayerNorm tuning) to put on it. May be given several times; then each line names
+        /// its own, {"text": .., "adapter": "NAME"}, and each adapter has the task and the labels it was saved with
+        #[arg(long, value_name = "[NAME=]DIR")]
+        adapter: Vec<NamedAdapter>,
         /// Which head
         #[arg(long)]
         task: Head,
@@ -103,6 +104,9 @@ enum Command {
         /// Lines of {"text"}, {"text", "text_pair"} or {"words"}; standard input if not given
         #[arg(long, value_name = "FILE.jsonl")]
         input: Option<PathBuf>,
+        /// Lines that are computed together
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+        batch_size: u16,
         #[command(flatten)]
         device: DeviceArgument,
     },
@@ -245,18 +249,18 @@ impl Cli {
                 eprintln!("{count} predictions in {}", output.display());
                 Ok(())
             }
-            Command::Logits { model, adapter, task, labels, max_length, input, device } => {
+            Command::Logits { model, adapter, task, labels, max_length, input, batch_size, device } => {
                 let device = device.device.open()?.device;
-                let logits = Logits::open(&model, adapter.as_deref(), task.into(), labels, max_length, &device)?;
+                let logits = Logits::open(&model, &adapter, task.into(), labels, max_length, &device)?;
                 for note in &logits.notes {
                     tracing::warn!("{note}");
                 }
                 let output = std::io::stdout().lock();
                 match input {
-                    None => logits.run("standard input", std::io::stdin().lock(), output),
+                    None => logits.run("standard input", std::io::stdin().lock(), output, batch_size.into()),
                     Some(path) => {
                         let file = std::fs::File::open(&path).map_err(Error::io(&path))?;
-                        logits.run(&path.display().to_string(), BufReader::new(file), output)
+                        logits.run(&path.display().to_string(), BufReader::new(file), output, batch_size.into())
                     }
                 }
             }

@@ -20,11 +20,13 @@ mod loader;
 pub mod logits;
 mod method;
 mod optimizer;
+pub mod origin;
 pub mod predict;
 pub mod pretrain;
 mod recompute;
 mod run_folder;
 pub mod selfcheck;
+mod start;
 pub mod strategy;
 mod train;
 

@@ -14,6 +14,7 @@ use minim_models::{Checkpoint, Classifier, HeadKind, Loaded, published_name};
 use minim_tasks::{Task, Tokenizer};
 use serde::{Deserialize, Serialize};
 
+use crate::origin::Origin;
 use crate::{Error, adapter_method, examples};
 
 /// A trained run, opened for use.
@@ -33,6 +34,8 @@ pub struct TrainedRun {
     pub method: Method,
     /// Modules trained and saved whole.
     pub modules_to_save: Vec<String>,
+    /// What the adapter stands on; none for full fine-tuning.
+    pub origin: Option<Origin>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,27 +101,36 @@ pub(crate) fn begin(folder: &Path, run: &Run, labels: &LabelSet, modules_to_save
     std::fs::write(&path, text).map_err(Error::io(&path))
 }
 
-/// Writes what training changed to `folder/trained`.
-pub(crate) fn keep(
-    folder: &Path,
-    model: &Classifier,
-    method: &Method,
-    modules_to_save: &[String],
-    checkpoint: &Checkpoint,
-    labels: &LabelSet,
-) -> Result<(), Error> {
-    let trained = folder.join(TRAINED);
-    match method {
-        Method::Full => write_model(model, checkpoint, labels, &trained),
-        Method::Head | Method::BitFit => {
-            Ok(peft::save_trained(model, method, modules_to_save, published_name, &trained)?)
+/// Writes what training changed to a run's folder, as often as there is something better.
+pub(crate) struct Keeper {
+    /// The run's folder.
+    pub(crate) folder: PathBuf,
+    pub(crate) method: Method,
+    pub(crate) modules_to_save: Vec<String>,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) labels: LabelSet,
+    /// What the adapter stands on; none for full fine-tuning, which stands on nothing.
+    pub(crate) origin: Option<Origin>,
+}
+
+impl Keeper {
+    /// Writes `trained/`.
+    pub(crate) fn keep(&self, model: &Classifier) -> Result<(), Error> {
+        let trained = self.folder.join(TRAINED);
+        let (method, modules_to_save) = (&self.method, &self.modules_to_save[..]);
+        match method {
+            Method::Full => return write_model(model, &self.checkpoint, &self.labels, &trained),
+            Method::Head | Method::BitFit => {
+                peft::save_trained(model, method, modules_to_save, published_name, &trained)?;
+            }
+            Method::Lora(_) | Method::Ia3(_) | Method::Vera(_) | Method::LnTuning(_) => {
+                let base = self.checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+                let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
+                let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
+                peft::save(model, method, &config, modules_to_save, published_name, &trained)?;
+            }
         }
-        Method::Lora(_) | Method::Ia3(_) | Method::Vera(_) | Method::LnTuning(_) => {
-            let base = checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
-            let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
-            let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
-            Ok(peft::save(model, method, &config, modules_to_save, published_name, &trained)?)
-        }
+        self.origin.as_ref().map_or(Ok(()), |origin| origin.write(&trained))
     }
 }
 
@@ -175,18 +187,24 @@ impl TrainedRun {
         let task = examples::task(&run, labels)?;
         let modules_to_save = state.modules_to_save;
         let trained = trained_folder(folder);
-        let (checkpoint, model, method) = match run.method.method {
+        let (checkpoint, model, method, origin) = match run.method.method {
             minim_experiment::Method::Full => {
                 let checkpoint = Checkpoint::open(&trained)?;
                 let loaded = checkpoint.classifier(task.head(), task.labels().len(), 0, device)?;
-                (checkpoint, loaded.model, Method::Full)
+                (checkpoint, loaded.model, Method::Full, None)
             }
             _ => {
                 let (checkpoint, loaded) = base(&run, task.head(), task.labels().len(), device)?;
+                // Before the tensors: a wrong base is a better reason than a shape.
+                let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
+                let labels = task.labels().names();
+                let origin = Origin::of(&run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels)?;
+                Origin::check(&trained, &origin)?;
                 let method = adapter_method(&run.method.method, checkpoint.config());
                 let seed = stream(run.seed, Purpose::Init);
                 let model = attach(loaded.model, &method, &modules_to_save, seed, published_name)?;
-                (checkpoint, peft::load(model, &method, &modules_to_save, published_name, &trained)?, method)
+                let model = peft::load(model, &method, &modules_to_save, published_name, &trained)?;
+                (checkpoint, model, method, Some(origin))
             }
         };
         let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
@@ -198,6 +216,7 @@ impl TrainedRun {
             model: burn::module::Module::valid(&model),
             method,
             modules_to_save,
+            origin,
         })
     }
 }

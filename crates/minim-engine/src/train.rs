@@ -10,7 +10,7 @@ use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy};
-use minim_adapters::{attach, count};
+use minim_adapters::{Method, attach, count};
 use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
 use minim_experiment::{
     Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run, Scores, Status,
@@ -22,6 +22,9 @@ use minim_tasks::{Cache, Place, Tokenizer};
 use crate::device::Opened;
 use crate::learnable::Learnable;
 use crate::loader::Loader;
+use crate::origin::Origin;
+use crate::run_folder::Keeper;
+use crate::start::go_on;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
     Encoded, Error, WarmUp, adapter_method, assess, evaluate, examples, halve_frozen, optimizer, run_folder,
@@ -82,9 +85,16 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     if let Some(runs) = std::env::var("MINIM_CONCURRENT_RUNS").ok().filter(|runs| runs != "1") {
         notes.push(format!("{runs} runs at a time on this machine: seconds are longer than alone"));
     }
-    let model = attach(loaded.model, &method, &modules_to_save, stream(run.seed, Purpose::Init), published_name)?;
+    let origin = match method {
+        Method::Full => None,
+        _ => Some(Origin::of(run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels.names())?),
+    };
+    let mut model = attach(loaded.model, &method, &modules_to_save, stream(run.seed, Purpose::Init), published_name)?;
+    if let (Some(start), Some(origin)) = (&run.method.start, &origin) {
+        model = go_on(model, &method, &modules_to_save, start, origin)?;
+        notes.push(format!("the adapter starts where {} ended", start.written().display()));
+    }
     let counts = count(&model, &method, &modules_to_save, published_name);
-    let mut model = model;
     if training.precision == Precision::Bf16 {
         if !device.supports_dtype(FloatDType::BF16) || options.device.name == "cpu" {
             return Err(Error::Input(format!("precision bf16 is not supported on {}; use fp32", options.device.name)));
@@ -127,10 +137,13 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let schedule = WarmUp::new(training.learning_rate, training.warmup_ratio, steps, training.schedule);
     time.observe(&Event::Enter(Phase::Save));
     let outcome = Arc::new(Mutex::new(Outcome { time, ..Outcome::default() }));
-    let keep = {
-        let (folder, method, modules, checkpoint, labels) =
-            (options.folder.clone(), method.clone(), modules_to_save.clone(), checkpoint.clone(), labels.clone());
-        move |best: &Learnable| run_folder::keep(&folder, &best.model, &method, &modules, &checkpoint, &labels)
+    let keeper = Keeper {
+        folder: options.folder.clone(),
+        method: method.clone(),
+        modules_to_save: modules_to_save.clone(),
+        checkpoint: checkpoint.clone(),
+        labels: labels.clone(),
+        origin,
     };
     let strategy = Strategy {
         device: device.clone(),
@@ -145,7 +158,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         eval_batch_size: training.eval_batch_size,
         pad_id: tokenizer.pad_id(),
         select: run.task.select.clone(),
-        keep: Box::new(keep),
+        keep: Box::new(move |best: &Learnable| keeper.keep(&best.model)),
         outcome: outcome.clone(),
     };
     let score = SelectingScore::new(&run.task.select);

@@ -106,7 +106,7 @@ impl Experiment {
         }
         let models = read_list(&table, "model", "[[model]]", |table| ModelSpec::read(table, &root))?;
         let tasks = read_list(&table, "task", "[[task]]", |table| TaskSpec::read(table, &root))?;
-        let methods = read_list(&table, "method", "[[method]]", MethodSpec::read)?;
+        let methods = read_list(&table, "method", "[[method]]", |table| MethodSpec::read(table, &root))?;
         let mut experiment = Self {
             name: table.required("name")?.slug()?,
             description: table.get("description").map(|value| value.string()).transpose()?,

@@ -9,7 +9,7 @@ use crate::llama::LlamaConfig;
 use crate::mobile_bert::MobileBertConfig;
 use crate::modern_bert::ModernBertConfig;
 use crate::roberta::RobertaConfig;
-use crate::{Classifier, Error, HeadKind, MaskedLm};
+use crate::{Classifier, Error, HeadKind, MaskedLm, initialise};
 
 /// A model's `config.json`: which family, and its shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,6 +119,24 @@ impl Config {
     pub fn classifier(&self, head: HeadKind, labels: usize, device: &Device) -> Classifier {
         let shape = self.shape();
         Classifier::new(shape.backbone(head, device), shape.head(head, labels, device), head)
+    }
+
+    /// A head of another kind or size, fresh from `seed`, on the backbone of a model of this shape that is in memory: the two share its tensors.
+    /// `None` for a sequence head on a model that was made for tokens: that may lack a pooler.
+    pub fn on_backbone_of(
+        &self,
+        model: &Classifier,
+        head: HeadKind,
+        labels: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Option<Classifier> {
+        if head == HeadKind::Sequence && model.head() == HeadKind::Token {
+            return None;
+        }
+        let fresh = Classifier::new(model.backbone().clone(), self.shape().head(head, labels, device), head);
+        let modules = self.head_modules();
+        Some(initialise(fresh, self.initializer_range(), seed, |name| minim_adapters::is_saved_whole(name, &modules)))
     }
 
     /// A model with a masked-language-modelling head, of zeros that are not allocated yet; none for families but BERT.

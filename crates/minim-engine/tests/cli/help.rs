@@ -15,7 +15,8 @@ const VERBS: [(&str, &[&str]); 11] = [
         "logits",
         &[
             "--model <DIR>",
-            "--adapter <DIR>",
+            "--adapter <[NAME=]DIR>",
+            "--batch-size <N>",
             "--task <TASK>",
             "--labels <",
             "--max-length <",

@@ -1,10 +1,12 @@
 //! How a checkpoint is adapted to a task.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::lora::LoraVariant;
 use super::reader::Table;
-use crate::Error;
+use crate::{Error, Location};
 
 /// A named way of adapting a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,6 +17,9 @@ pub struct MethodSpec {
     /// settings hold the rate that applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
+    /// An adapter folder, peft's or minim's, whose adapter is trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Location>,
     /// What is trained.
     #[serde(flatten)]
     pub method: Method,
@@ -98,7 +103,7 @@ const KINDS: [(&str, Kind); 7] = [
     ("head", Kind::Head),
 ];
 
-const SHARED: [&str; 3] = ["name", "kind", "learning_rate"];
+const SHARED: [&str; 4] = ["name", "kind", "learning_rate", "start"];
 /// Keys of several kinds.
 const COMMON: [&str; 3] = ["targets", "rank", "dropout"];
 const LORA: [&str; 1] = ["alpha"];
@@ -141,7 +146,7 @@ impl Method {
 impl MethodSpec {
     pub(super) const KEYS: [&[&str]; 6] = [&SHARED, &COMMON, &LORA, &LoraVariant::KEYS, &IA3, &VERA];
 
-    pub(super) fn read(table: &Table) -> Result<Self, Error> {
+    pub(super) fn read(table: &Table, root: &Path) -> Result<Self, Error> {
         table.check_keys(&Self::KEYS.concat())?;
         let kind = table.required("kind")?;
         let method = match kind.choice(&KINDS)? {
@@ -165,6 +170,14 @@ impl MethodSpec {
             learning_rate: match table.get("learning_rate") {
                 None => None,
                 Some(value) => Some(super::training::read_learning_rate(&value)?),
+            },
+            start: match table.get("start") {
+                None => None,
+                Some(value) if matches!(method, Method::Full) => {
+                    return Err(value
+                        .invalid("full fine-tuning goes on from a whole model: name its folder as the model's path"));
+                }
+                Some(value) => Some(Location::new(root, value.string()?)),
             },
             method,
         })

@@ -73,7 +73,7 @@ pub(super) fn fill<M: Module>(
 }
 
 /// From canonical to stored names, buffers left out.
-fn canonical_names(weights: &Weights, family: &Family) -> Result<BTreeMap<String, String>, Error> {
+pub(super) fn canonical_names(weights: &Weights, family: &Family) -> Result<BTreeMap<String, String>, Error> {
     let mut stored = BTreeMap::new();
     for name in weights.shapes().keys() {
         if family.buffers.iter().any(|buffer| name.ends_with(buffer)) {

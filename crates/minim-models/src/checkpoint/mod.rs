@@ -1,5 +1,6 @@
 //! Model folders: reading, strict loading, writing.
 
+mod fingerprint;
 mod load;
 mod pickle;
 mod save;
@@ -111,6 +112,16 @@ impl Checkpoint {
             ("cls.seq_relationship.", "next-sentence head"),
         ];
         self.load(model, &optional, &ignored, seed)
+    }
+
+    /// SHA-256 over the names, shapes and values of the backbone's tensors: what an adapter stands on. It does not depend on the container,
+    /// on whether names have the family's prefix, or on which head lies beside the backbone; numbers held in 16 bits count as their
+    /// 32-bit values.
+    ///
+    /// # Errors
+    /// [`Error::NoWeights`], [`Error::Io`] and [`Error::Format`] name the file.
+    pub fn fingerprint(&self) -> Result<[u8; 32], Error> {
+        fingerprint::of(&Weights::open(&self.folder)?, self.config.family())
     }
 
     fn load<M: burn::module::Module>(

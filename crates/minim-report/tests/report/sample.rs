@@ -44,7 +44,7 @@ pub(crate) fn grid(seeds: &[u64]) -> Vec<Record> {
 }
 
 fn methods() -> Vec<MethodSpec> {
-    let named = |name: &str, method| MethodSpec { name: name.into(), learning_rate: None, method };
+    let named = |name: &str, method| MethodSpec { name: name.into(), learning_rate: None, start: None, method };
     let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     vec![
         named("head", Method::Head),
