@@ -8,7 +8,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::{LoraConfig, Method, count};
-use minim_engine::recompute;
+use minim_engine::{optimizer, recompute};
 use minim_models::{Checkpoint, Classifier, HeadKind, published_name};
 use serde::Deserialize;
 
@@ -170,7 +170,13 @@ fn check(family: &str, cases: BTreeMap<String, Case>, checkpointing: bool) {
             (loss, gradients)
         };
         assert!((values(loss)[0] - case.loss).abs() < 1e-4, "{name}: loss");
+        // Two moments of each trained tensor and nothing of a frozen one.
+        let trained = gradients.len();
         let found = Published::gradients(&model, &gradients);
+        let mut optimizer = optimizer(&model, 0.01, 1.0);
+        drop(optimizer.step(1e-3, model.clone(), gradients));
+        let state = format!("{:?}", optimizer.to_record());
+        assert!(state.contains(&format!("num_tensors: {},", 2 * trained)), "{name}: {state}, {trained} trained");
         let expected = tensors(&format!("{name}.gradients.safetensors"));
         assert_eq!(
             found.len(),

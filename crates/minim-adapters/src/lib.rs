@@ -59,7 +59,7 @@ pub use ia3::{Ia3, Ia3Config};
 pub use linear::Linear;
 pub use ln_tuning::LnTuningConfig;
 pub use lora::{Bias, Lora, LoraConfig};
-pub use merge::merge;
+pub use merge::{Merged, merge};
 pub use method::{Method, attach, is_saved_whole, module_of};
 pub use parameter::{lazy, zeros};
 pub use random::Draw;

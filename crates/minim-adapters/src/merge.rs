@@ -13,6 +13,34 @@ pub fn merge<M: Module>(model: M) -> M {
     model.materialize()
 }
 
+/// A merged model that can be unmerged.
+///
+/// Taking an update out of a sum again would round each weight, and a vector of IA3 that reached 0 could not be divided out. So the weights under
+/// the adapters are kept, and unmerging is exact in any precision. What it costs is those weights a second time, from [`Merged::new`] until the
+/// value is gone; tensors without an adapter are shared.
+#[derive(Debug, Clone)]
+pub struct Merged<M> {
+    adapted: M,
+    merged: M,
+}
+
+impl<M: Module> Merged<M> {
+    /// Folds every adapter into its layer, as [`merge`] does.
+    pub fn new(adapted: M) -> Self {
+        Self { merged: merge(adapted.clone()), adapted }
+    }
+
+    /// The merged model.
+    pub fn model(&self) -> &M {
+        &self.merged
+    }
+
+    /// The model as it was, with its adapters.
+    pub fn unmerge(self) -> M {
+        self.adapted
+    }
+}
+
 /// IA3 output vectors by the path of their layer.
 #[derive(Default)]
 struct OutputScales {
