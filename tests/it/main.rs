@@ -5,6 +5,7 @@
 
 mod checkpointer;
 mod checkpoints;
+mod combine;
 mod counts;
 mod curves;
 mod fixtures;

@@ -31,6 +31,14 @@ pub enum Error {
         /// The names that are there.
         known: String,
     },
+    /// Adapters that can't be combined.
+    #[error("{folder}: {reason}", folder = folder.display())]
+    Uncombinable {
+        /// The adapter's folder.
+        folder: PathBuf,
+        /// What it has that the others lack, or lacks.
+        reason: String,
+    },
     /// A file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

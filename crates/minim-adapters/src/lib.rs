@@ -94,6 +94,7 @@
 
 mod adapter;
 mod by_module;
+mod combine;
 mod count;
 mod dora;
 mod error;
@@ -113,6 +114,7 @@ mod vera;
 mod walk;
 
 pub use adapter::Adapter;
+pub use combine::{Arithmetic, Combination, MajoritySign, combine};
 pub use count::{Counts, count};
 pub use error::Error;
 pub use ia3::{Ia3, Ia3Config};

@@ -92,6 +92,14 @@ pub(crate) struct Sizes {
     alphas: ByModule<f64>,
 }
 
+impl Sizes {
+    /// alpha / r of a module, or alpha / √r.
+    pub(crate) fn scale(&self, module: &str, use_rslora: bool) -> f64 {
+        let rank = self.ranks.of(module) as f64;
+        self.alphas.of(module) / if use_rslora { rank.sqrt() } else { rank }
+    }
+}
+
 impl LoraConfig {
     /// Checks the ranges of the settings.
     ///
@@ -133,16 +141,15 @@ impl LoraConfig {
     ) -> Lora {
         let shape = base.lazy_shape();
         let [inputs, outputs] = [shape[0], shape[D - 1]];
-        let (rank, alpha) = (sizes.ranks.of(module), sizes.alphas.of(module));
+        let rank = sizes.ranks.of(module);
         let bound = 1.0 / (inputs as f64).sqrt();
-        let divisor = if self.use_rslora { (rank as f64).sqrt() } else { rank as f64 };
         Lora {
             a: lazy([inputs, rank], device, move || draw.uniform(inputs * rank, bound))
                 .set_require_grad(!self.freeze_a),
             b: zeros([rank, outputs], device),
             magnitude: self.use_dora.then(|| dora::magnitude(base.clone(), device)),
             dropout: DropoutConfig::new(self.dropout).init(),
-            scale: alpha / divisor,
+            scale: sizes.scale(module, self.use_rslora),
         }
     }
 }

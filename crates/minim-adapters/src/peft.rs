@@ -13,14 +13,18 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use config::CONFIG;
 pub use config::{AdapterConfig, Names};
 use entry::Entries;
 
 use crate::tuned::Tuned;
 use crate::{Bias, Error, Method};
 
-const WEIGHTS: &str = "adapter_model.safetensors";
+pub(crate) const WEIGHTS: &str = "adapter_model.safetensors";
+
+/// A tensor as a file has it: its shape, and its values row by row.
+pub(crate) type Shaped = (Vec<usize>, Vec<f32>);
+/// Tensors by name.
+pub(crate) type Tensors = BTreeMap<String, Shaped>;
 
 /// Writes an adapter folder: the configuration, and every tensor that training changed.
 ///
@@ -34,19 +38,7 @@ pub fn save<M: Module>(
     names: impl Fn(&str) -> String,
     folder: &Path,
 ) -> Result<(), Error> {
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| Error::Io { path, source }
-    };
-    std::fs::create_dir_all(folder).map_err(io(folder))?;
-    let path = folder.join(CONFIG);
-    let sorted: BTreeMap<String, serde_json::Value> = serde_json::to_value(config)
-        .and_then(serde_json::from_value)
-        .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
-    let text = serde_json::to_string_pretty(&sorted)
-        .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
-    std::fs::write(&path, text + "\n").map_err(io(&path))?;
-
+    config.write(folder)?;
     save_trained(model, method, modules_to_save, names, folder)
 }
 
@@ -132,30 +124,32 @@ pub fn load<M: Module>(
     folder: &Path,
 ) -> Result<M, Error> {
     let path = folder.join(WEIGHTS);
-    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| Error::Format { path: path.clone(), reason: format!("no safetensors file: {e}") })?;
-    let mut tensors = HashMap::new();
-    for (name, view) in file.iter() {
-        if matches!(method, Method::Lora(config) if config.bias == Bias::All) && entry::is_copy_of_head(name) {
-            continue;
-        }
-        let values = f32_values(&view).ok_or_else(|| Error::Format {
-            path: path.clone(),
-            reason: format!("{name} is {:?}; expected F32, F16 or BF16", view.dtype()),
-        })?;
-        tensors.insert(name.to_string(), (view.shape().to_vec(), values));
+    let mut tensors = read_tensors(folder)?;
+    if matches!(method, Method::Lora(config) if config.bias == Bias::All) {
+        tensors.retain(|name, _| !entry::is_copy_of_head(name));
     }
     let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
     let mut fill = Fill { entries, tensors, shared: HashMap::new(), missing: Vec::new(), misshapen: Vec::new() };
     let model = model.map(&mut fill);
     let Fill { tensors, missing, misshapen, .. } = fill;
-    let mut unused: Vec<_> = tensors.into_keys().collect();
-    unused.sort();
+    let unused: Vec<_> = tensors.into_keys().collect();
     match missing.is_empty() && misshapen.is_empty() && unused.is_empty() {
         true => Ok(model),
         false => Err(Error::Mismatch { path, missing, unused, misshapen }),
     }
+}
+
+/// Every tensor of an adapter folder.
+pub(crate) fn read_tensors(folder: &Path) -> Result<Tensors, Error> {
+    let path = folder.join(WEIGHTS);
+    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let format = |reason: String| Error::Format { path: path.clone(), reason };
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| format(format!("no safetensors file: {e}")))?;
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        let expected = || format(format!("{name} is {:?}; expected F32, F16 or BF16", view.dtype()));
+        Ok((name.to_string(), (view.shape().to_vec(), f32_values(&view).ok_or_else(expected)?)))
+    };
+    file.iter().map(read).collect()
 }
 
 /// How many labels the head in an adapter folder has: the outputs of `classifier`, `classifier.out_proj` or `score`. `None` without such a head.
@@ -163,13 +157,10 @@ pub fn load<M: Module>(
 /// # Errors
 /// [`Error::Io`] and [`Error::Format`] for a file that can't be read.
 pub fn labels(folder: &Path) -> Result<Option<usize>, Error> {
-    let path = folder.join(WEIGHTS);
-    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| Error::Format { path: path.clone(), reason: format!("no safetensors file: {e}") })?;
+    let tensors = read_tensors(folder)?;
     let last_layers = ["classifier.out_proj.weight", "classifier.weight", "score.weight"];
-    let head = |name: &str| file.iter().find(|(key, _)| key.strip_prefix("base_model.model.") == Some(name));
-    Ok(last_layers.into_iter().find_map(head).and_then(|(_, view)| view.shape().first().copied()))
+    let head = |name: &str| tensors.get(&format!("base_model.model.{name}"));
+    Ok(last_layers.into_iter().find_map(head).and_then(|(shape, _)| shape.first().copied()))
 }
 
 /// The values of an fp32, fp16 or bf16 tensor as fp32.
@@ -185,7 +176,7 @@ fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
 
 struct Collect<'a, N> {
     entries: Entries<'a, N>,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    tensors: Tensors,
 }
 
 impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
@@ -210,7 +201,7 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
 
 struct Fill<'a, N> {
     entries: Entries<'a, N>,
-    tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
+    tensors: Tensors,
     /// Those that every layer has: one tensor for all.
     shared: HashMap<String, Tensor<2>>,
     missing: Vec<String>,

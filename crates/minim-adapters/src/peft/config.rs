@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::targets::ALL_LINEAR;
 use crate::{Bias, Error, Ia3Config, LnTuningConfig, LoraConfig, Method, Restriction, Targets, VeraConfig};
 
-pub(super) const CONFIG: &str = "adapter_config.json";
+const CONFIG: &str = "adapter_config.json";
 
 /// peft's `adapter_config.json`, reduced to the keys that every peft version since 0.4 knows and to those that the method sets.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
@@ -176,6 +176,17 @@ impl AdapterConfig {
         self.set("exclude_modules", restriction.exclude.as_ref().map(Names::from));
         self.set("layers_to_transform", Some(&restriction.layers).filter(|layers| !layers.is_empty()));
         self.set("layers_pattern", Some(&restriction.layers_pattern).filter(|patterns| !patterns.is_empty()));
+    }
+
+    /// Writes `adapter_config.json` to a folder, keys in the order of the alphabet as peft has them.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), Error> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
+        let path = folder.join(CONFIG);
+        let text = serde_json::to_value(self)
+            .and_then(serde_json::from_value::<BTreeMap<String, Value>>)
+            .and_then(|sorted| serde_json::to_string_pretty(&sorted))
+            .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
+        std::fs::write(&path, text + "\n").map_err(|source| Error::Io { path, source })
     }
 
     /// Reads the configuration of an adapter folder.
