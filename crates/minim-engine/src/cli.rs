@@ -165,6 +165,8 @@ enum Command {
     },
     /// Pre-train by masked-language modelling on text files, from scratch or onward from a BERT checkpoint
     Pretrain(Box<pretrain::PretrainArguments>),
+    /// Make one LoRA adapter of several that stand on the same base, without training
+    Combine(combine::CombineArguments),
     /// Time optimiser steps of a model shape on random weights and random text; prints one JSON object
     Bench(bench::BenchArguments),
     /// Compare logits and gradients on a device with committed reference values and with the CPU; prints one JSON object
@@ -328,6 +330,7 @@ impl Cli {
                 Ok(())
             }
             Command::Pretrain(arguments) => arguments.run(),
+            Command::Combine(arguments) => arguments.run(),
             Command::Bench(arguments) => arguments.run(),
             Command::Selfcheck { fixtures, out, device } => {
                 let Opened { device, name, model } = device.device.open()?;
@@ -418,5 +421,6 @@ fn print(json: &impl serde::Serialize) -> Result<(), Error> {
 }
 
 mod bench;
+mod combine;
 mod pretrain;
 mod quiet;

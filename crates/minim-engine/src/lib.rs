@@ -6,6 +6,7 @@
 pub mod assess;
 pub mod bench;
 mod clip;
+pub mod combine;
 pub mod count;
 pub mod device;
 mod error;

@@ -156,3 +156,30 @@ fn each_row_of_a_batch_gets_what_its_adapter_gives_it_alone() {
     let twice = "logits --model seq --task seq-cls --labels 3 --adapter lora-seq --adapter lora-seq";
     scratch.refused_saying(twice, &["two adapters are named lora-seq", "NAME=DIR"]);
 }
+
+#[test]
+fn adapters_of_one_base_are_combined_and_others_are_not() {
+    let scratch = Scratch::new();
+    let run = trained(&scratch, LORA);
+    scratch.fixture("lora-seq");
+    let combine = format!("combine --adapter {run}/trained --adapter lora-seq");
+    let logits = |adapter: &str| all_numbers(&scratch.done(&format!("{LOGITS} --model seq --adapter {adapter}")));
+    // Nearly all of one is that one, whatever is done with them; its note goes along.
+    for how in ["linear", "cat", "ties --density 1", "magnitude-prune --density 1", "dare-linear --density 1"] {
+        scratch.done(&format!("{combine} --weight 1 --weight 1e-12 --how {how} --out combined"));
+        assert!(scratch.read("combined/minim.json").contains("sha256:"));
+        let allowed = if how.starts_with("ties") { f64::INFINITY } else { 1e-4 };
+        assert!(furthest(&logits("combined"), &logits(&format!("{run}/trained"))) < allowed, "{how}");
+    }
+    scratch.done(&format!("{combine} --how dare-ties --seed 3 --density 0.5 --out combined"));
+    let half = logits("combined");
+    scratch.done(&format!("{combine} --how dare-ties --seed 4 --density 0.5 --out combined"));
+    assert!(furthest(&half, &logits("combined")) > 1e-3, "the seed decides what is dropped");
+
+    scratch.refused_saying(&format!("{combine} --weight 1 --out other"), &["1 weights for 2 adapters"]);
+    scratch.refused_saying(&format!("{combine} --how ties --density 0 --out other"), &["density is 0", "(0, 1]"]);
+    scratch.edit(&format!("{run}/trained/minim.json"), |origin| origin.replace("\"possible\"", "\"probable\""));
+    scratch.done(&format!("{combine} --out other"));
+    scratch.write("lora-seq/minim.json", scratch.read("combined/minim.json"));
+    scratch.refused_saying(&format!("{combine} --out another"), &["lora-seq/minim.json", "the labels differ"]);
+}
