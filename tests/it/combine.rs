@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use minim_adapters::peft::AdapterConfig;
 use minim_adapters::{Arithmetic, Combination, MajoritySign, combine};
 
 use crate::fixtures::{folder, furthest, tensors};
@@ -47,10 +48,24 @@ fn updates_equal_those_of_peft() {
         ("ties", ties(MajoritySign::Total)),
         ("ties-frequency", ties(MajoritySign::Frequency)),
         ("magnitude_prune", Combination::Factors(Arithmetic::MagnitudePrune { density: 0.45 })),
+        ("svd", Combination::Svd { arithmetic: Arithmetic::Linear, rank: Some(3) }),
+        (
+            "ties_svd",
+            Combination::Svd {
+                arithmetic: Arithmetic::Ties { density: 0.6, sign: MajoritySign::Total },
+                rank: Some(5),
+            },
+        ),
+        (
+            "magnitude_prune_svd",
+            Combination::Svd { arithmetic: Arithmetic::MagnitudePrune { density: 0.45 }, rank: None },
+        ),
     ] {
         let out = tempfile::tempdir().unwrap();
         combine(&[(&a, WEIGHTS[0]), (&b, WEIGHTS[1])], how, out.path()).unwrap();
         let found = updates(out.path());
+        let config = AdapterConfig::read(out.path()).unwrap();
+        assert_eq!(config.lora_alpha, config.r.map(|rank| rank as f64), "{way}: a scale of 1");
         assert_eq!(found.len(), 2 * 3, "query, key and value of two layers");
         for (module, update) in found {
             let (_, expected) = &expected[&format!("{way} {module}")];

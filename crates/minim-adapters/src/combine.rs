@@ -1,15 +1,19 @@
 //! Several LoRA adapters of one base as one, without training: peft's `add_weighted_adapter`, on adapter folders.
 //!
 //! Of n adapters with weights wᵢ, scales sᵢ and factors Aᵢ, Bᵢ, [`Combination::Factors`] takes `A = Σ √(wᵢsᵢ)·Aᵢ` and `B = Σ √(wᵢsᵢ)·Bᵢ`, whose
-//! product has mixed terms; [`Combination::Cat`] is the exact `Σ wᵢsᵢ·Aᵢ·Bᵢ` at the price of the sum of the ranks.
+//! product has mixed terms; [`Combination::Cat`] is the exact `Σ wᵢsᵢ·Aᵢ·Bᵢ` at the price of the sum of the ranks, and [`Combination::Svd`] the best
+//! approximation of it.
 
 mod arithmetic;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::lora::LoraConfig;
 use crate::peft::{self, AdapterConfig, Names, Precision, Shaped, Tensors};
+use crate::svd::{Matrix, svd};
 use crate::{Bias, Error, Method, Restriction};
 
 pub use arithmetic::{Arithmetic, MajoritySign};
@@ -21,6 +25,13 @@ pub enum Combination {
     Factors(Arithmetic),
     /// The factors are put side by side: the exact weighted sum of the updates.
     Cat,
+    /// The updates are added up, and the best approximation of some rank is taken.
+    Svd {
+        /// What is done to the updates.
+        arithmetic: Arithmetic,
+        /// The rank; `None` for the highest of the adapters.
+        rank: Option<usize>,
+    },
 }
 
 const FACTOR_A: &str = ".lora_A.weight";
@@ -38,6 +49,8 @@ pub fn combine(parts: &[(&Path, f64)], how: Combination, out: &Path) -> Result<(
     let adapters: Vec<Part> =
         parts.iter().map(|(folder, weight)| Part::read(folder, *weight)).collect::<Result<_, Error>>()?;
     let rank = match how {
+        Combination::Svd { rank: Some(rank), .. } => rank,
+        Combination::Svd { rank: None, .. } => adapters.iter().map(Part::highest_rank).max().unwrap_or_default(),
         Combination::Cat => adapters.iter().map(Part::highest_rank).sum(),
         Combination::Factors(_) => {
             if let Some(other) = adapters.iter().find(|part| part.highest_rank() != adapters[0].highest_rank()) {
@@ -48,18 +61,14 @@ pub fn combine(parts: &[(&Path, f64)], how: Combination, out: &Path) -> Result<(
             adapters[0].highest_rank()
         }
     };
-    let mut combined = Tensors::new();
     let names: BTreeSet<&String> = adapters.iter().flat_map(|part| part.tensors.keys()).collect();
-    for name in names {
-        if let Some(module) = name.strip_suffix(FACTOR_A) {
-            let having: Vec<&Part> = adapters.iter().filter(|part| part.tensors.contains_key(name)).collect();
-            let (a, b) = factors(&having, module, how, rank)?;
-            combined.insert(name.clone(), a);
-            combined.insert(format!("{module}{FACTOR_B}"), b);
-        } else if !name.ends_with(FACTOR_B) {
-            combined.insert(name.clone(), head(&adapters, name)?);
-        }
-    }
+    let combined = names.into_par_iter().filter(|name| !name.ends_with(FACTOR_B)).map(|name| {
+        let Some(module) = name.strip_suffix(FACTOR_A) else { return Ok(vec![(name.clone(), head(&adapters, name)?)]) };
+        let having: Vec<&Part> = adapters.iter().filter(|part| part.tensors.contains_key(name)).collect();
+        let (a, b) = factors(&having, module, how, rank)?;
+        Ok(vec![(name.clone(), a), (format!("{module}{FACTOR_B}"), b)])
+    });
+    let combined: Tensors = combined.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect();
     let first = &adapters[0];
     let config = AdapterConfig {
         r: Some(rank),
@@ -81,7 +90,11 @@ fn check(parts: &[(&Path, f64)], how: Combination) -> Result<(), Error> {
     if let Some((_, weight)) = parts.iter().find(|(_, weight)| !(weight.is_finite() && *weight != 0.0)) {
         return wrong("weight", weight.to_string(), "a number other than 0");
     }
-    let Combination::Factors(arithmetic) = how else { return Ok(()) };
+    let arithmetic = match how {
+        Combination::Svd { rank: Some(0), .. } => return wrong("rank", "0".into(), "at least 1"),
+        Combination::Factors(arithmetic) | Combination::Svd { arithmetic, .. } => arithmetic,
+        Combination::Cat => return Ok(()),
+    };
     match arithmetic.density() {
         density if density > 0.0 && density <= 1.0 => Ok(()),
         density => wrong("density", density.to_string(), "a share in (0, 1]"),
@@ -147,32 +160,64 @@ fn factors(parts: &[&Part], module: &str, how: Combination, rank: usize) -> Resu
     if let Some(part) = all_b.iter().position(|b| b.0 != outputs) {
         return Err(parts[part].misfit(&format!("{module}{FACTOR_B} has other outputs than the first adapter's")));
     }
-    let (mut a, mut b) = (vec![0.0; rank * inputs], vec![0.0; outputs * rank]);
-    match how {
-        Combination::Cat => {
-            let mut start = 0;
-            for (((r, _, part_a), (_, _, part_b)), strength) in all_a.iter().zip(&all_b).zip(&strengths) {
-                for (to, from) in a[start * inputs..].iter_mut().zip(part_a.iter()) {
-                    *to = (f64::from(*from) * strength) as f32;
-                }
-                for output in 0..outputs {
-                    b[output * rank + start..][..*r].copy_from_slice(&part_b[output * r..][..*r]);
-                }
-                start += r;
-            }
+    let (a, b) = match how {
+        Combination::Cat => side_by_side(&all_a, &all_b, &strengths, rank),
+        Combination::Svd { arithmetic: Arithmetic::Linear, .. } => {
+            // The sum has the rank of the factors side by side, so no matrix of its size is decomposed.
+            let whole = all_a.iter().map(|a| a.0).sum();
+            let (a, b) = side_by_side(&all_a, &all_b, &strengths, whole);
+            let of_b = svd(&Matrix::from_rows(&b, whole));
+            let rest = of_b.without_u().times(&Matrix::from_rows(&a, inputs));
+            let (middle, right) = svd(&rest).truncated(rank);
+            (right.to_rows(), of_b.u.times(&middle).to_rows())
+        }
+        Combination::Svd { arithmetic, .. } => {
+            let update = |((_, inputs, a), (_, r, b)): (&Factor, &Factor)| {
+                Matrix::from_rows(b, *r).times(&Matrix::from_rows(a, *inputs)).to_rows()
+            };
+            let scaled = |(update, strength): (Vec<f32>, f64)| {
+                update.iter().map(|v| (f64::from(*v) * strength) as f32).collect()
+            };
+            let scales = strengths.iter().zip(parts).map(|(strength, part)| strength / part.weight);
+            let updates: Vec<Vec<f32>> = all_a.iter().zip(&all_b).map(update).zip(scales).map(scaled).collect();
+            let weights: Vec<f64> = parts.iter().map(|part| part.weight).collect();
+            let sum = arithmetic.sum(&updates, &weights, name);
+            let (left, right) = svd(&Matrix::from_rows(&sum, inputs)).truncated(rank);
+            (right.to_rows(), left.to_rows())
         }
         Combination::Factors(arithmetic) => {
             // The sign on one side only, or it would cancel.
             let of_a: Vec<f64> = strengths.iter().map(|s| s.abs().sqrt() * s.signum()).collect();
             let of_b: Vec<f64> = strengths.iter().map(|s| s.abs().sqrt()).collect();
-            let padded = |parts: &[(usize, usize, &Vec<f32>)], shape: [usize; 2]| -> Vec<Vec<f32>> {
+            let padded = |parts: &[Factor], shape: [usize; 2]| -> Vec<Vec<f32>> {
                 parts.iter().map(|&(_, columns, values)| pad(values, columns, shape)).collect()
             };
-            a = arithmetic.sum(&padded(&all_a, [rank, inputs]), &of_a, &format!("{name}.lora_A"));
-            b = arithmetic.sum(&padded(&all_b, [outputs, rank]), &of_b, &format!("{name}.lora_B"));
+            let a = arithmetic.sum(&padded(&all_a, [rank, inputs]), &of_a, &format!("{name}.lora_A"));
+            let b = arithmetic.sum(&padded(&all_b, [outputs, rank]), &of_b, &format!("{name}.lora_B"));
+            (a, b)
         }
-    }
+    };
     Ok(((vec![rank, inputs], a), (vec![outputs, rank], b)))
+}
+
+/// Rows, columns and values.
+type Factor<'a> = (usize, usize, &'a Vec<f32>);
+
+/// A's under one another, each times its strength, and B's side by side; 0 behind them up to `rank`.
+fn side_by_side(all_a: &[Factor], all_b: &[Factor], strengths: &[f64], rank: usize) -> (Vec<f32>, Vec<f32>) {
+    let (inputs, outputs) = (all_a[0].1, all_b[0].0);
+    let (mut a, mut b) = (vec![0.0; rank * inputs], vec![0.0; outputs * rank]);
+    let mut start = 0;
+    for (((r, _, part_a), (_, _, part_b)), strength) in all_a.iter().zip(all_b).zip(strengths) {
+        for (to, from) in a[start * inputs..].iter_mut().zip(part_a.iter()) {
+            *to = (f64::from(*from) * strength) as f32;
+        }
+        for output in 0..outputs {
+            b[output * rank + start..][..*r].copy_from_slice(&part_b[output * r..][..*r]);
+        }
+        start += r;
+    }
+    (a, b)
 }
 
 /// A matrix with rows or columns of 0 behind its own: a module that a pattern gave a lower rank.

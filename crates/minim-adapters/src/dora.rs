@@ -46,7 +46,7 @@ impl Lora {
         let rescaling = self.rescaling(weight.clone(), magnitude);
         let rescaling = like(rescaling, &weight).unsqueeze::<D>();
         let base = linear(x.clone(), weight.clone(), None);
-        let y = match self.drops(&x).then(|| self.dropout.forward(x.clone())) {
+        let y = match self.dropout.acts_on(&x).then(|| self.dropout.forward(x.clone())) {
             None => (self.update(x, &base) + base) * rescaling,
             Some(dropped) => {
                 let update = self.update(dropped.clone(), &base);

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
 use crate::by_module::ByModule;
 use crate::dora;
 use crate::parameter::{lazy, like, zeros};
-use crate::{Draw, Error, Restriction, Targets};
+use crate::{Draw, Dropout, Error, Restriction, Targets};
 
 /// How to attach LoRA.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,7 +147,7 @@ impl LoraConfig {
                 .set_require_grad(!self.freeze_a),
             b: zeros([rank, outputs], device),
             magnitude: self.use_dora.then(|| dora::magnitude(base.clone(), device)),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             scale: sizes.scale(module, self.use_rslora),
         }
     }
@@ -187,11 +186,6 @@ impl Lora {
         // The scale goes on the narrow side: [.., r] instead of [.., out].
         let down = linear(x, a, None) * self.scale;
         like(linear(down, self.b.val(), None), base)
-    }
-
-    /// Whether dropout acts on `x`.
-    pub(crate) fn drops<const D: usize>(&self, x: &Tensor<D>) -> bool {
-        self.dropout.prob > 0.0 && self.dropout.training.is_enabled() && x.device().is_autodiff()
     }
 
     pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {

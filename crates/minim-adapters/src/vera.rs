@@ -3,12 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::module::{Module, Param, ParamId};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Shape, Tensor, TensorData};
 
 use crate::parameter::{lazy, like, zeros};
-use crate::{Draw, Error, Restriction, Targets};
+use crate::{Draw, Dropout, Error, Restriction, Targets};
 
 /// How to attach VeRA.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,7 +126,7 @@ impl VeraConfig {
             lambda_b: zeros([outputs], device),
             a: shared.a.param(device),
             b: shared.b.param(device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
         }
     }
 }

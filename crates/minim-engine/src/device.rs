@@ -75,7 +75,9 @@ pub fn reserved_bytes(device: &Device) -> Option<u64> {
 
 #[cfg(feature = "cpu")]
 fn cpu() -> Result<Opened, Error> {
-    Ok(Opened { device: Device::flex(), name: "cpu".into(), model: minim_efficiency::machine().cpu })
+    let device = Device::flex();
+    minim_adapters::Dropout::draw_on_host(&device);
+    Ok(Opened { device, name: "cpu".into(), model: minim_efficiency::machine().cpu })
 }
 
 #[cfg(not(feature = "cpu"))]

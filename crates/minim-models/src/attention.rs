@@ -1,8 +1,8 @@
 //! Scaled dot-product attention. Vaswani et al. 2017, arXiv 1706.03762.
 
-use burn::nn::Dropout;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, FloatDType, Tensor};
+use minim_adapters::Dropout;
 
 use crate::TokenBatch;
 

@@ -6,10 +6,9 @@
 //! Deviations: `position_embedding_type` other than `absolute` and decoder options are refused. Parity tests: `tests/it/{logits,gradients,checkpoints}.rs`.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::tanh;
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::Linear;
+use minim_adapters::{Dropout, Linear};
 use serde::{Deserialize, Serialize};
 
 use crate::attention::{attend, hide_padding, split_heads};
@@ -244,7 +243,7 @@ impl Embeddings {
             position_embeddings: table(config.max_position_embeddings),
             token_type_embeddings: table(config.type_vocab_size),
             layer_norm: LayerNorm::new(config.hidden_size, config.layer_norm_eps, device),
-            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
+            dropout: Dropout::new(config.hidden_dropout_prob),
         }
     }
 
@@ -268,7 +267,7 @@ impl Encoder {
     pub(crate) fn new(config: &BertConfig, device: &Device) -> Self {
         let hidden = config.hidden_size;
         let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
-        let dropout = |rate| DropoutConfig::new(rate).init();
+        let dropout = |rate| Dropout::new(rate);
         let residual = |inputs| ResidualOutput {
             dense: linear(inputs, hidden),
             layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, device),

@@ -9,9 +9,8 @@
 //! other than `absolute` and decoder options. Parity tests: `tests/it/{logits,gradients}.rs`.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::Linear;
+use minim_adapters::{Dropout, Linear};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -109,7 +108,7 @@ impl DistilBertConfig {
     pub fn init(&self, device: &Device) -> DistilBert {
         let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
         let norm = || LayerNorm::new(self.dim, LAYER_NORM_EPS, device);
-        let dropout = |rate| DropoutConfig::new(rate).init();
+        let dropout = |rate| Dropout::new(rate);
         let layer = |_| Layer {
             attention: Attention {
                 q_lin: linear(self.dim, self.dim),

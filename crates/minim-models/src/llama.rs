@@ -13,9 +13,8 @@
 mod config;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::{Linear, zeros};
+use minim_adapters::{Dropout, Linear, zeros};
 
 use crate::attention::{attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
@@ -42,7 +41,7 @@ impl LlamaConfig {
                 k_proj: attention(hidden, keys),
                 v_proj: attention(hidden, keys),
                 o_proj: attention(queries, hidden),
-                dropout: DropoutConfig::new(self.attention_dropout).init(),
+                dropout: Dropout::new(self.attention_dropout),
                 heads: self.num_attention_heads,
                 key_value_heads: self.key_value_heads(),
             },

@@ -12,10 +12,9 @@
 mod config;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::tanh;
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::{Linear, zeros};
+use minim_adapters::{Dropout, Linear, zeros};
 
 use crate::attention::{attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
@@ -49,7 +48,7 @@ impl MobileBertConfig {
             token_type_embeddings: Embedding::new(self.type_vocab_size, hidden, device),
             embedding_transformation: Linear::new(pieces * self.embedding_size, hidden, true, device),
             layer_norm: self.norm(hidden, TORCH_LAYER_NORM_EPS, device),
-            dropout: DropoutConfig::new(self.hidden_dropout_prob).init(),
+            dropout: Dropout::new(self.hidden_dropout_prob),
             trigram: self.trigram_input,
             transform: self.trigram_input || self.embedding_size != hidden,
         }
@@ -59,7 +58,7 @@ impl MobileBertConfig {
         let (hidden, inner) = (self.hidden_size, self.true_hidden_size());
         let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
         let norm = |width| self.norm(width, self.layer_norm_eps, device);
-        let dropout = |rate| DropoutConfig::new(rate).init();
+        let dropout = |rate| Dropout::new(rate);
         // Without bottlenecks a layer's own width is the residual stream's.
         let inner_dropout = if self.use_bottleneck { 0.0 } else { self.hidden_dropout_prob };
         let intermediate =

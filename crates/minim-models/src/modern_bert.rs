@@ -12,9 +12,8 @@
 mod config;
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, FloatDType, Tensor};
-use minim_adapters::Linear;
+use minim_adapters::{Dropout, Linear};
 
 use crate::attention::{attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
@@ -33,7 +32,7 @@ impl ModernBertConfig {
             embeddings: Embeddings {
                 tok_embeddings: Embedding::new(self.vocab_size, self.hidden_size, device),
                 norm: self.norm(device),
-                drop: DropoutConfig::new(self.embedding_dropout).init(),
+                drop: Dropout::new(self.embedding_dropout),
             },
             layers: (0..self.num_hidden_layers).map(|layer| self.layer(layer, device)).collect(),
             final_norm: self.norm(device),
@@ -54,14 +53,14 @@ impl ModernBertConfig {
             attn: Attention {
                 wqkv: Linear::new(hidden, 3 * hidden, self.attention_bias, device),
                 wo: Linear::new(hidden, hidden, self.attention_bias, device),
-                dropout: DropoutConfig::new(self.attention_dropout).init(),
+                dropout: Dropout::new(self.attention_dropout),
                 heads: self.num_attention_heads,
             },
             mlp_norm: self.norm(device),
             mlp: FeedForward {
                 wi: Linear::new(hidden, 2 * inner, self.mlp_bias, device),
                 wo: Linear::new(inner, hidden, self.mlp_bias, device),
-                drop: DropoutConfig::new(self.mlp_dropout).init(),
+                drop: Dropout::new(self.mlp_dropout),
                 activation: self.hidden_activation,
             },
             layer_type: self.layer_type(layer),
@@ -93,7 +92,7 @@ impl Shape for ModernBertConfig {
                 norm: self.norm(device),
                 activation: self.classifier_activation,
             },
-            dropout: DropoutConfig::new(self.classifier_dropout).init(),
+            dropout: Dropout::new(self.classifier_dropout),
             classifier: Linear::new(hidden, labels, true, device),
         })
     }

@@ -26,6 +26,12 @@ pub(super) struct CombineArguments {
     /// dare-*: decides what is dropped
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Work on the updates instead of their factors and take the best approximation: slower and truer
+    #[arg(long)]
+    svd: bool,
+    /// With --svd: the rank of the result; the highest of the adapters if not given
+    #[arg(long, value_name = "R", requires = "svd")]
+    rank: Option<usize>,
     /// Folder for the combined adapter
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -68,13 +74,20 @@ impl CombineArguments {
             Sign::Total => MajoritySign::Total,
             Sign::Frequency => MajoritySign::Frequency,
         };
-        let how = match self.how {
-            How::Cat => Combination::Cat,
-            How::Linear => Combination::Factors(Arithmetic::Linear),
-            How::MagnitudePrune => Combination::Factors(Arithmetic::MagnitudePrune { density }),
-            How::Ties => Combination::Factors(Arithmetic::Ties { density, sign }),
-            How::DareLinear => Combination::Factors(Arithmetic::DareLinear { density, seed }),
-            How::DareTies => Combination::Factors(Arithmetic::DareTies { density, sign, seed }),
+        let arithmetic = match self.how {
+            How::Cat | How::Linear => Arithmetic::Linear,
+            How::MagnitudePrune => Arithmetic::MagnitudePrune { density },
+            How::Ties => Arithmetic::Ties { density, sign },
+            How::DareLinear => Arithmetic::DareLinear { density, seed },
+            How::DareTies => Arithmetic::DareTies { density, sign, seed },
+        };
+        let how = match (self.how, self.svd) {
+            (How::Cat, true) => {
+                return Err(Error::Input("--how cat is exact already; expected no --svd beside it".into()));
+            }
+            (How::Cat, false) => Combination::Cat,
+            (_, true) => Combination::Svd { arithmetic, rank: self.rank },
+            (_, false) => Combination::Factors(arithmetic),
         };
         combine(&self.adapter.into_iter().zip(weights).collect::<Vec<_>>(), how, &self.out)
     }

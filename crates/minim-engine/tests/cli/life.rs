@@ -165,7 +165,9 @@ fn adapters_of_one_base_are_combined_and_others_are_not() {
     let combine = format!("combine --adapter {run}/trained --adapter lora-seq");
     let logits = |adapter: &str| all_numbers(&scratch.done(&format!("{LOGITS} --model seq --adapter {adapter}")));
     // Nearly all of one is that one, whatever is done with them; its note goes along.
-    for how in ["linear", "cat", "ties --density 1", "magnitude-prune --density 1", "dare-linear --density 1"] {
+    for how in
+        ["linear", "cat", "ties --density 1", "magnitude-prune --density 1", "dare-linear --density 1", "linear --svd"]
+    {
         scratch.done(&format!("{combine} --weight 1 --weight 1e-12 --how {how} --out combined"));
         assert!(scratch.read("combined/minim.json").contains("sha256:"));
         let allowed = if how.starts_with("ties") { f64::INFINITY } else { 1e-4 };
@@ -178,6 +180,8 @@ fn adapters_of_one_base_are_combined_and_others_are_not() {
 
     scratch.refused_saying(&format!("{combine} --weight 1 --out other"), &["1 weights for 2 adapters"]);
     scratch.refused_saying(&format!("{combine} --how ties --density 0 --out other"), &["density is 0", "(0, 1]"]);
+    scratch.refused_saying(&format!("{combine} --how cat --svd --out other"), &["cat is exact already"]);
+    scratch.refused_saying(&format!("{combine} --svd --rank 0 --out other"), &["rank is 0", "at least 1"]);
     scratch.edit(&format!("{run}/trained/minim.json"), |origin| origin.replace("\"possible\"", "\"probable\""));
     scratch.done(&format!("{combine} --out other"));
     scratch.write("lora-seq/minim.json", scratch.read("combined/minim.json"));
