@@ -1,5 +1,5 @@
-//! Parameter-efficient fine-tuning for any [burn] model: LoRA, its variants, VeRA and IA3 that act on activations,
-//! LayerNorm tuning, BitFit, head-only and full fine-tuning, and adapter folders that Hugging Face `peft` reads and writes.
+//! Parameter-efficient fine-tuning for any [burn] model: LoRA, its variants, VeRA and IA3 that act on activations, prompt tuning, prefix
+//! tuning and P-tuning, LayerNorm tuning, BitFit, head-only and full fine-tuning, and adapter folders that Hugging Face `peft` reads and writes.
 //!
 //! A model uses [`Linear`] where it would use `burn::nn::Linear`. [`attach`] then puts an [`Adapter`] on every layer that a
 //! [`Method`] selects by name, freezes what the method freezes, and leaves the rest trainable. burn's own traversal finds the
@@ -24,10 +24,13 @@
 //!
 //! let x = Tensor::<2>::ones([1, 8], &device);
 //! let before: f32 = model.query.forward(x.clone()).sum().into_scalar();
-//! let merged = merge(model); // an ordinary weight again
+//! let merged = merge(model).unwrap(); // an ordinary weight again
 //! let after: f32 = merged.query.forward(x).sum().into_scalar();
 //! assert!((before - after).abs() < 1e-5);
 //! ```
+//!
+//! A model that looks its tokens up in a [`TokenEmbedding`] takes virtual tokens too: [`attach`] puts the prompt of prompt tuning or
+//! P-tuning on the table, which then stands before each text, or a prefix, which the model asks for and puts before its layers' keys.
 //!
 //! Why activations and not weights: `y = x·W + s·((drop(x)·A)·B)` needs neither a dense `W + s·A·B` in the forward pass nor a dense
 //! weight gradient in the backward pass, which is what makes an adapter cheap to train.
@@ -41,12 +44,17 @@ mod ia3;
 mod linear;
 mod ln_tuning;
 mod lora;
+mod lstm;
 mod merge;
 mod method;
+mod p_tuning;
 mod parameter;
 pub mod peft;
+mod prefix_tuning;
+mod prompt_tuning;
 mod random;
 mod targets;
+mod token_embedding;
 mod tuned;
 mod vera;
 mod walk;
@@ -58,9 +66,14 @@ pub use ia3::{Ia3, Ia3Config};
 pub use linear::Linear;
 pub use ln_tuning::LnTuningConfig;
 pub use lora::{Bias, Lora, LoraConfig};
+pub use lstm::{BiLstm, Lstm};
 pub use merge::merge;
 pub use method::{Method, attach, is_saved_whole, module_of};
+pub use p_tuning::{EncoderKind, PTuning, PTuningConfig, PromptEncoder};
 pub use parameter::{lazy, zeros};
+pub use prefix_tuning::{PrefixTuning, PrefixTuningConfig, Projection};
+pub use prompt_tuning::{PromptInit, PromptTuning, PromptTuningConfig};
 pub use random::Draw;
 pub use targets::{Restriction, Targets};
+pub use token_embedding::TokenEmbedding;
 pub use vera::{Vera, VeraConfig};

@@ -1,10 +1,12 @@
 //! Adapter folders as Hugging Face peft 0.20/0.21 writes and reads them: `adapter_config.json` and `adapter_model.safetensors`.
 //!
 //! Keys are `base_model.model.` + the published module name + `.lora_A.weight` and so on; PyTorch's `[out, in]` is burn's `[in, out]`
-//! transposed. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
+//! transposed. A prompt or a prefix is one tensor, `prompt_embeddings`; of a prompt or prefix that an encoder makes, the encoder is in no
+//! file, as in peft, so that training goes on from the prompt itself. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
 
 mod config;
 mod entry;
+mod virtual_tokens;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -17,7 +19,7 @@ use config::CONFIG;
 pub use config::{AdapterConfig, Names};
 use entry::Entries;
 
-use crate::tuned::Tuned;
+use crate::method::{Form, attach_as};
 use crate::{Bias, Error, Method};
 
 const WEIGHTS: &str = "adapter_model.safetensors";
@@ -40,6 +42,8 @@ pub fn save<M: Module>(
     };
     std::fs::create_dir_all(folder).map_err(io(folder))?;
     let path = folder.join(CONFIG);
+    let tensors = trained(model, method, modules_to_save, names)?;
+    let config = virtual_tokens::sized(config, &tensors);
     let sorted: BTreeMap<String, serde_json::Value> = serde_json::to_value(config)
         .and_then(serde_json::from_value)
         .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
@@ -47,7 +51,7 @@ pub fn save<M: Module>(
         .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
     std::fs::write(&path, text + "\n").map_err(io(&path))?;
 
-    save_trained(model, method, modules_to_save, names, folder)
+    write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
 }
 
 /// Writes `adapter_model.safetensors` alone: what training changed in a model that [`crate::attach`] prepared, be it only a head.
@@ -62,11 +66,23 @@ pub fn save_trained<M: Module>(
     folder: &Path,
 ) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
-    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
+    let tensors = trained(model, method, modules_to_save, names)?;
+    write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
+}
+
+/// What training changed, (shape, values) by the name in the file.
+fn trained<M: Module>(
+    model: &M,
+    method: &Method,
+    modules_to_save: &[String],
+    names: impl Fn(&str) -> String,
+) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>, Error> {
+    let entries = Entries::new(method, modules_to_save, names)?;
     let mut collect = Collect { entries, tensors: BTreeMap::new() };
     model.visit(&mut collect);
-    let path = folder.join(WEIGHTS);
-    write_safetensors(&path, &collect.tensors, Precision::F32)
+    let mut tensors = collect.tensors;
+    tensors.extend(virtual_tokens::encoded(model, method));
+    Ok(tensors)
 }
 
 /// How numbers are written.
@@ -146,7 +162,12 @@ pub fn load<M: Module>(
         })?;
         tensors.insert(name.to_string(), (view.shape().to_vec(), values));
     }
-    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
+    // What makes a prompt or a prefix is in no file.
+    let model = match method.has_encoder() {
+        true => attach_as(model.materialize(), method, Form::Kept, modules_to_save, 0, &names)?,
+        false => model,
+    };
+    let entries = Entries::new(method, modules_to_save, names)?;
     let mut fill = Fill { entries, tensors, shared: HashMap::new(), missing: Vec::new(), misshapen: Vec::new() };
     let model = model.map(&mut fill);
     let Fill { tensors, missing, misshapen, .. } = fill;

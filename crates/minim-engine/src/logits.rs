@@ -5,14 +5,14 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use minim_adapters::attach;
 use minim_adapters::peft::{self, AdapterConfig};
+use minim_adapters::{Method, attach};
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use minim_tasks::{Encoded, Tokenizer};
 use serde::Deserialize;
 
 use crate::Error;
-use crate::run_folder::check_length;
+use crate::method::{check_fit, check_length, room};
 
 /// One line of input.
 #[derive(Debug, Deserialize)]
@@ -50,17 +50,23 @@ impl Logits {
             return Err(Error::Input("--labels 0: expected at least 1".into()));
         }
         let checkpoint = Checkpoint::open(model)?;
-        let max_length = max_length.unwrap_or(checkpoint.config().max_positions());
-        check_length(max_length, &checkpoint, "--max-length")?;
+        let adapter = adapter.map(|folder| -> Result<_, Error> {
+            let config = AdapterConfig::read(folder)?;
+            let method = config.method(folder)?;
+            check_fit(&method, checkpoint.config(), folder)?;
+            Ok((folder, config, method))
+        });
+        let adapter = adapter.transpose()?;
+        let method = adapter.as_ref().map_or(&Method::Head, |(.., method)| method);
+        let max_length = max_length.unwrap_or_else(|| room(method, checkpoint.config()));
+        check_length(max_length, method, checkpoint.config(), "--max-length")?;
         let tokenizer = Tokenizer::from_folder(model)?;
         tokenizer.check_vocab(checkpoint.config().vocab_size())?;
         let loaded = checkpoint.classifier(head, labels, 0, device)?;
         let mut notes = loaded.notes.clone();
         let model = match adapter {
             None => loaded.model,
-            Some(folder) => {
-                let config = AdapterConfig::read(folder)?;
-                let method = config.method(folder)?;
+            Some((folder, config, method)) => {
                 if let Some(task) = config.task_type.as_deref().filter(|task| *task != head.peft_task_type()) {
                     return Err(Error::Input(format!(
                         "{}: the adapter is for {task}, not {}",
