@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use crate::lstm::BiLstm;
 use crate::parameter::lazy;
 use crate::prefix_tuning::hidden_bound;
-use crate::prompt_tuning::check_length;
+use crate::prompt_tuning::check_sizes;
 use crate::{Draw, Error, Linear};
 
 /// How to attach P-tuning.
@@ -70,15 +70,22 @@ impl PTuningConfig {
     /// # Errors
     /// [`Error::Setting`] names the first one outside of its range.
     pub fn check(&self) -> Result<(), Error> {
-        check_length(self.virtual_tokens)?;
-        let wrong = |setting, found: String, expected| Err(Error::Setting { setting, found, expected });
-        match (self.hidden_size, self.encoder) {
-            (Some(0), _) => wrong("encoder_hidden_size", "0".into(), "at least 1"),
-            (_, EncoderKind::Lstm { layers: 0, .. }) => wrong("encoder_num_layers", "0".into(), "at least 1"),
-            (_, EncoderKind::Lstm { dropout, .. }) if !(0.0..1.0).contains(&dropout) => {
-                wrong("encoder_dropout", dropout.to_string(), "a probability in [0, 1)")
-            }
-            _ => Ok(()),
+        let (layers, dropout) = match self.encoder {
+            EncoderKind::Mlp => (1, 0.0),
+            EncoderKind::Lstm { layers, dropout } => (layers, dropout),
+        };
+        check_sizes(&[
+            ("num_virtual_tokens", self.virtual_tokens),
+            ("encoder_hidden_size", self.hidden_size.unwrap_or(1)),
+            ("encoder_num_layers", layers),
+        ])?;
+        match (0.0..1.0).contains(&dropout) {
+            true => Ok(()),
+            false => Err(Error::Setting {
+                setting: "encoder_dropout",
+                found: dropout.to_string(),
+                expected: "a probability in [0, 1)",
+            }),
         }
     }
 

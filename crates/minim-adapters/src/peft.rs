@@ -17,7 +17,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use config::CONFIG;
 pub use config::{AdapterConfig, Names};
-use entry::Entries;
+use entry::{Entries, PROMPT};
+use virtual_tokens::Parts;
 
 use crate::method::{Form, attach_as};
 use crate::{Bias, Error, Method};
@@ -70,18 +71,23 @@ pub fn save_trained<M: Module>(
     write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
 }
 
-/// What training changed, (shape, values) by the name in the file.
+/// (shape, row-major values) by the name in a file.
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// What training changed.
 fn trained<M: Module>(
     model: &M,
     method: &Method,
     modules_to_save: &[String],
     names: impl Fn(&str) -> String,
-) -> Result<BTreeMap<String, (Vec<usize>, Vec<f32>)>, Error> {
+) -> Result<Tensors, Error> {
     let entries = Entries::new(method, modules_to_save, names)?;
-    let mut collect = Collect { entries, tensors: BTreeMap::new() };
+    let mut collect = Collect { entries, tensors: BTreeMap::new(), parts: Parts::default() };
     model.visit(&mut collect);
-    let mut tensors = collect.tensors;
-    tensors.extend(virtual_tokens::encoded(model, method));
+    let Collect { mut tensors, parts, .. } = collect;
+    if let Some(prompt) = parts.encoded(method) {
+        tensors.insert(PROMPT.into(), prompt);
+    }
     Ok(tensors)
 }
 
@@ -192,7 +198,9 @@ fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
 
 struct Collect<'a, N> {
     entries: Entries<'a, N>,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    tensors: Tensors,
+    /// What makes a prompt or a prefix.
+    parts: Parts,
 }
 
 impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
@@ -206,6 +214,7 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
+        self.parts.take(&self.entries.walk.path(), param);
         let Some(entry) = self.entries.of(&shape) else { return };
         if entry.shared && self.tensors.contains_key(&entry.key) {
             return;

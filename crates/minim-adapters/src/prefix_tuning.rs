@@ -5,7 +5,7 @@ use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Tensor};
 
 use crate::parameter::lazy;
-use crate::prompt_tuning::check_length;
+use crate::prompt_tuning::check_sizes;
 use crate::{Draw, Error, Linear};
 
 /// How to attach prefix tuning. The model's shape stands here, as in peft's files: a prefix reaches into every layer.
@@ -58,17 +58,13 @@ impl PrefixTuningConfig {
     /// # Errors
     /// [`Error::Setting`] names the first one outside of its range.
     pub fn check(&self) -> Result<(), Error> {
-        check_length(self.virtual_tokens)?;
-        let sizes = [
+        check_sizes(&[
+            ("num_virtual_tokens", self.virtual_tokens),
             ("num_layers", self.layers),
             ("num_attention_heads", self.heads),
             ("token_dim", self.width),
             ("encoder_hidden_size", self.projection.unwrap_or(1)),
-        ];
-        match sizes.iter().find(|(_, size)| *size == 0) {
-            Some((setting, _)) => Err(Error::Setting { setting, found: "0".into(), expected: "at least 1" }),
-            None => Ok(()),
-        }
+        ])
     }
 
     /// A prefix, drawn when it is first used; `plain` for one that is loaded, of which the projection is in no file.

@@ -45,11 +45,23 @@ pub struct PromptTuning {
     pub embeddings: Param<Tensor<2>>,
 }
 
-/// Refuses a prompt or prefix of nothing.
-pub(crate) fn check_length(virtual_tokens: usize) -> Result<(), Error> {
-    match virtual_tokens {
-        0 => Err(Error::Setting { setting: "num_virtual_tokens", found: "0".into(), expected: "at least 1" }),
-        _ => Ok(()),
+/// No model has a larger one by far; a file may claim any.
+const MOST: usize = 1 << 24;
+/// The same of layers, each of which is made before a tensor is read.
+const MOST_LAYERS: usize = 1000;
+
+/// Refuses sizes of 0 and those that no model has, each by the name of its setting.
+pub(crate) fn check_sizes(sizes: &[(&'static str, usize)]) -> Result<(), Error> {
+    let is_wrong = |(setting, size): &&(&str, usize)| match setting.ends_with("num_layers") {
+        true => !(1..=MOST_LAYERS).contains(size),
+        false => !(1..=MOST).contains(size),
+    };
+    match sizes.iter().find(is_wrong) {
+        None => Ok(()),
+        Some(&(setting, 0)) => Err(Error::Setting { setting, found: "0".into(), expected: "at least 1" }),
+        Some(&(setting, size)) => {
+            Err(Error::Setting { setting, found: size.to_string(), expected: "a size that a model may have" })
+        }
     }
 }
 
@@ -59,7 +71,7 @@ impl PromptTuningConfig {
     /// # Errors
     /// [`Error::Setting`] names the first one outside of its range.
     pub fn check(&self) -> Result<(), Error> {
-        check_length(self.virtual_tokens)
+        check_sizes(&[("num_virtual_tokens", self.virtual_tokens)])
     }
 
     /// Refuses a text with tokens beyond a table of so many rows.

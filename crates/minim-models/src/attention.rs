@@ -66,19 +66,26 @@ impl<'a> Past<'a> {
         })
     }
 
-    pub(crate) fn of_layer(self, layer: usize) -> LayerPast<'a> {
-        LayerPast { prefix: self.0, layer }
+    pub(crate) fn of_layer(self, layer: usize) -> View<'a> {
+        View { hide: None, prefix: self.0, layer }
     }
 }
 
-/// What stands before one layer's keys and values.
+/// What the tokens of one layer look at.
 #[derive(Clone, Copy)]
-pub(crate) struct LayerPast<'a> {
+pub(crate) struct View<'a> {
+    /// As [`attend`] takes it.
+    pub(crate) hide: Option<&'a Tensor<4, Bool>>,
     prefix: Option<&'a PrefixTuning>,
     layer: usize,
 }
 
-impl LayerPast<'_> {
+impl<'a> View<'a> {
+    /// The same without what `hide` hides.
+    pub(crate) fn hiding(self, hide: Option<&'a Tensor<4, Bool>>) -> Self {
+        Self { hide, ..self }
+    }
+
     /// Keys and values behind those that stand before them.
     ///
     /// # Shapes

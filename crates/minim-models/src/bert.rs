@@ -12,7 +12,7 @@ use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
 use minim_adapters::{Linear, PrefixTuningConfig, TokenEmbedding};
 use serde::{Deserialize, Serialize};
 
-use crate::attention::{LayerPast, Past, attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead};
@@ -325,7 +325,9 @@ impl Encoder {
         past: Past<'a>,
     ) -> Stages<'a> {
         let hide = past.unhidden(hide);
-        Stages::new(embedded, &self.layer, past, move |layer, hidden, past| layer.forward(hidden, hide.as_ref(), past))
+        Stages::new(embedded, &self.layer, past, move |layer, hidden, view| {
+            layer.forward(hidden, view.hiding(hide.as_ref()))
+        })
     }
 }
 
@@ -337,8 +339,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>, past: LayerPast<'_>) -> Tensor<3> {
-        let context = self.attention.self_attention.forward(hidden.clone(), hide, past);
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let context = self.attention.self_attention.forward(hidden.clone(), view);
         let hidden = self.attention.output.forward(context, hidden);
         let inner = self.intermediate.forward(hidden.clone());
         self.output.forward(inner, hidden)
@@ -361,12 +363,12 @@ struct SelfAttention {
 }
 
 impl SelfAttention {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>, past: LayerPast<'_>) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let query = split_heads(self.query.forward(hidden.clone()), self.heads);
         let key = split_heads(self.key.forward(hidden.clone()), self.heads);
         let value = split_heads(self.value.forward(hidden), self.heads);
-        let (key, value) = past.precede(key, value);
-        attend(query, key, value, hide, &self.dropout)
+        let (key, value) = view.precede(key, value);
+        attend(query, key, value, view.hide, &self.dropout)
     }
 }
 

@@ -6,16 +6,17 @@
 //! head of two layers.
 //!
 //! Deviations: `sinusoidal_pos_embds`, by which upstream fills fresh position embeddings, is refused; so are `position_embedding_type`
-//! other than `absolute` and decoder options. Parity tests: `tests/it/{logits,gradients}.rs`.
+//! other than `absolute` and decoder options. A prefix stands before a text as BERT's does; upstream takes none. Parity
+//! tests: `tests/it/{logits,gradients}.rs`.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 use minim_adapters::{Linear, PrefixTuningConfig, TokenEmbedding};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::attention::{LayerPast, Past, attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead, PreClassifierHead};
@@ -231,7 +232,7 @@ impl Backbone for DistilBert {
         let hide = past.unhidden(hide_padding(&batch.behind(self.tokens().virtual_tokens())));
         let hidden = self.embeddings.forward(batch.ids.clone(), past.len(), self.precision);
         let layers = &self.transformer.layer;
-        Stages::new(hidden, layers, past, move |layer, hidden, past| layer.forward(hidden, hide.as_ref(), past))
+        Stages::new(hidden, layers, past, move |layer, hidden, view| layer.forward(hidden, view.hiding(hide.as_ref())))
     }
 
     fn tokens(&self) -> &TokenEmbedding {
@@ -281,8 +282,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>, past: LayerPast<'_>) -> Tensor<3> {
-        let context = self.attention.forward(hidden.clone(), hide, past);
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let context = self.attention.forward(hidden.clone(), view);
         let hidden = self.sa_layer_norm.forward(context + hidden);
         let inner = self.ffn.forward(hidden.clone());
         self.output_layer_norm.forward(inner + hidden)
@@ -300,12 +301,12 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>, past: LayerPast<'_>) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let query = split_heads(self.q_lin.forward(hidden.clone()), self.heads);
         let key = split_heads(self.k_lin.forward(hidden.clone()), self.heads);
         let value = split_heads(self.v_lin.forward(hidden), self.heads);
-        let (key, value) = past.precede(key, value);
-        self.out_lin.forward(attend(query, key, value, hide, &self.dropout))
+        let (key, value) = view.precede(key, value);
+        self.out_lin.forward(attend(query, key, value, view.hide, &self.dropout))
     }
 }
 

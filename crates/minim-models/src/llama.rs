@@ -6,8 +6,9 @@
 //! `pretraining_tp` is ignored: it splits products and changes no sum.
 //!
 //! Deviations: a model without a padding piece is padded with its end-of-text piece, where upstream refuses a batch of texts. A padding
-//! piece that is spelled out inside a text trains its embedding; upstream's `padding_idx` keeps it. A norm in bf16 gives bf16 also where
-//! its weight is fp32. `is_causal: false`, quantised weights and what `rotary.rs` does not know are refused. Parity tests:
+//! piece that is spelled out inside a text trains its embedding; upstream's `padding_idx` keeps it. Behind a prompt the text's last piece
+//! is the summary, as without one; upstream, which is given vectors then, takes the last column, be it padding. A norm in bf16 gives bf16
+//! also where its weight is fp32. `is_causal: false`, quantised weights and what `rotary.rs` does not know are refused. Parity tests:
 //! `tests/it/{logits,gradients,checkpoints}.rs`.
 
 mod config;
@@ -17,7 +18,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
 use minim_adapters::{Linear, PrefixTuningConfig, TokenEmbedding, zeros};
 
-use crate::attention::{LayerPast, Past, attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::family::{Family, Shape};
 use crate::head::{Head, ScoreHead};
 use crate::rotary::{Rope, Rotation};
@@ -151,8 +152,8 @@ impl Backbone for Llama {
         let hide = past.unhidden(Some(hide_future(&seen)));
         let rotation = self.rope.rotation(self.head_size, first..first + seq, self.precision, &batch.ids.device());
         let hidden = self.embed_tokens.forward(batch.ids.clone(), self.precision);
-        let layers = Stages::new(hidden, &self.layers, past, move |layer, hidden, past| {
-            layer.forward(hidden, hide.as_ref(), &rotation, past)
+        let layers = Stages::new(hidden, &self.layers, past, move |layer, hidden, view| {
+            layer.forward(hidden, view.hiding(hide.as_ref()), &rotation)
         });
         Stages { last: Some(Box::new(|hidden| self.norm.forward(hidden))), ..layers }
     }
@@ -210,14 +211,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(
-        &self,
-        hidden: Tensor<3>,
-        hide: Option<&Tensor<4, Bool>>,
-        rotation: &Rotation,
-        past: LayerPast<'_>,
-    ) -> Tensor<3> {
-        let context = self.self_attn.forward(self.input_layernorm.forward(hidden.clone()), hide, rotation, past);
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
+        let context = self.self_attn.forward(self.input_layernorm.forward(hidden.clone()), view, rotation);
         let hidden = hidden + context;
         let inner = self.mlp.forward(self.post_attention_layernorm.forward(hidden.clone()));
         hidden + inner
@@ -236,20 +231,14 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(
-        &self,
-        hidden: Tensor<3>,
-        hide: Option<&Tensor<4, Bool>>,
-        rotation: &Rotation,
-        past: LayerPast<'_>,
-    ) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
         let query = rotation.apply(split_heads(self.q_proj.forward(hidden.clone()), self.heads));
         let key = rotation.apply(split_heads(self.k_proj.forward(hidden.clone()), self.key_value_heads));
         let value = split_heads(self.v_proj.forward(hidden), self.key_value_heads);
         // What stands before is turned by no angle, as upstream's cache is.
-        let (key, value) = past.precede(key, value);
+        let (key, value) = view.precede(key, value);
         let times = self.heads / self.key_value_heads;
-        self.o_proj.forward(attend(query, repeat(key, times), repeat(value, times), hide, &self.dropout))
+        self.o_proj.forward(attend(query, repeat(key, times), repeat(value, times), view.hide, &self.dropout))
     }
 }
 

@@ -6,18 +6,19 @@
 //!
 //! Deviations: where there is padding, a token's neighbour in the trigram is 0, as it is at the end of a text without padding. Upstream
 //! takes the padding's own embedding: the same while that is 0, as it is when transformers makes a model; else upstream's logits depend
-//! on how far a text was padded, and these don't. Padding's embedding has no gradient in either. `position_embedding_type` other than
-//! `absolute` and decoder options are refused. Parity tests: `tests/it/{logits,gradients}.rs`.
+//! on how far a text was padded, and these don't. Padding's embedding has no gradient in either. A prefix stands before
+//! a text as BERT's does, as wide as a layer inside; upstream takes none. `position_embedding_type` other than `absolute` and decoder options
+//! are refused. Parity tests: `tests/it/{logits,gradients}.rs`.
 
 mod config;
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::tanh;
-use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 use minim_adapters::{Linear, PrefixTuningConfig, TokenEmbedding, zeros};
 
-use crate::attention::{LayerPast, Past, attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead};
@@ -210,7 +211,7 @@ impl Backbone for MobileBert {
         let hide = past.unhidden(hide_padding(&seen));
         let hidden = self.embeddings.forward(batch.ids.clone(), &seen, past.len(), self.precision);
         let layers = &self.encoder.layer;
-        Stages::new(hidden, layers, past, move |layer, hidden, past| layer.forward(hidden, hide.as_ref(), past))
+        Stages::new(hidden, layers, past, move |layer, hidden, view| layer.forward(hidden, view.hiding(hide.as_ref())))
     }
 
     fn tokens(&self) -> &TokenEmbedding {
@@ -330,12 +331,12 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>, past: LayerPast<'_>) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let (query_key, value, residual) = match &self.bottleneck {
             Some(bottleneck) => bottleneck.forward(hidden.clone()),
             None => (hidden.clone(), hidden.clone(), hidden.clone()),
         };
-        let context = self.attention.self_attention.forward(query_key, value, hide, past);
+        let context = self.attention.self_attention.forward(query_key, value, view);
         let attended = self.attention.output.forward(context, residual);
         let inner = self.ffn.iter().fold(attended, |inner, block| block.forward(inner));
         self.output.forward(self.intermediate.forward(inner.clone()), inner, hidden)
@@ -398,18 +399,12 @@ struct SelfAttention {
 }
 
 impl SelfAttention {
-    fn forward(
-        &self,
-        query_key: Tensor<3>,
-        value: Tensor<3>,
-        hide: Option<&Tensor<4, Bool>>,
-        past: LayerPast<'_>,
-    ) -> Tensor<3> {
+    fn forward(&self, query_key: Tensor<3>, value: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let query = split_heads(self.query.forward(query_key.clone()), self.heads);
         let key = split_heads(self.key.forward(query_key), self.heads);
         let value = split_heads(self.value.forward(value), self.heads);
-        let (key, value) = past.precede(key, value);
-        attend(query, key, value, hide, &self.dropout)
+        let (key, value) = view.precede(key, value);
+        attend(query, key, value, view.hide, &self.dropout)
     }
 }
 

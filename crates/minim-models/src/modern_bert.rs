@@ -6,8 +6,8 @@
 //!
 //! Deviations: fresh weights are drawn as for BERT; upstream cuts their tails off and draws the projections back into the residual stream,
 //! and the head, with deviations of their own. A padding piece that is spelled out inside a text trains its embedding; upstream's
-//! `padding_idx` keeps it. Rotary types other than `default` and quantised weights are refused. Parity tests:
-//! `tests/it/{logits,gradients,checkpoints}.rs`.
+//! `padding_idx` keeps it. A prefix is seen from everywhere, also in layers that look at neighbours only; upstream takes none. Rotary
+//! types other than `default` and quantised weights are refused. Parity tests: `tests/it/{logits,gradients,checkpoints}.rs`.
 
 mod config;
 
@@ -16,7 +16,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
 use minim_adapters::{Linear, PrefixTuningConfig, TokenEmbedding};
 
-use crate::attention::{LayerPast, Past, attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::family::{Family, Shape};
 use crate::head::Head;
 use crate::layer_norm::LayerNorm;
@@ -187,9 +187,9 @@ impl Backbone for ModernBert {
         let (padding, far) = (past.unhidden(hide_padding(&seen)), past.unhidden(hide_far(&seen, self.reach)));
 
         let hidden = self.embeddings.forward(batch.ids.clone(), self.precision);
-        let layers = Stages::new(hidden, &self.layers, past, move |layer, hidden, past| match layer.layer_type {
-            LayerType::Full => layer.forward(hidden, padding.as_ref(), &global, past),
-            LayerType::Sliding => layer.forward(hidden, far.as_ref(), &local, past),
+        let layers = Stages::new(hidden, &self.layers, past, move |layer, hidden, view| match layer.layer_type {
+            LayerType::Full => layer.forward(hidden, view.hiding(padding.as_ref()), &global),
+            LayerType::Sliding => layer.forward(hidden, view.hiding(far.as_ref()), &local),
         });
         Stages { last: Some(Box::new(|hidden| self.final_norm.forward(hidden))), ..layers }
     }
@@ -269,18 +269,12 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(
-        &self,
-        hidden: Tensor<3>,
-        hide: Option<&Tensor<4, Bool>>,
-        rotation: &Rotation,
-        past: LayerPast<'_>,
-    ) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
         let normed = match &self.attn_norm {
             Some(norm) => norm.forward(hidden.clone()),
             None => hidden.clone(),
         };
-        let hidden = hidden + self.attn.forward(normed, hide, rotation, past);
+        let hidden = hidden + self.attn.forward(normed, view, rotation);
         let inner = self.mlp.forward(self.mlp_norm.forward(hidden.clone()));
         hidden + inner
     }
@@ -295,19 +289,13 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(
-        &self,
-        hidden: Tensor<3>,
-        hide: Option<&Tensor<4, Bool>>,
-        rotation: &Rotation,
-        past: LayerPast<'_>,
-    ) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
         let width = hidden.dims()[2];
         let projected = self.wqkv.forward(hidden); // [batch, seq, 3 * width]
         let third = |place: usize| split_heads(projected.clone().narrow(2, place * width, width), self.heads);
         let (query, key) = (rotation.apply(third(0)), rotation.apply(third(1)));
-        let (key, value) = past.precede(key, third(2));
-        let context = attend(query, key, value, hide, &self.dropout);
+        let (key, value) = view.precede(key, third(2));
+        let context = attend(query, key, value, view.hide, &self.dropout);
         self.dropout.forward(self.wo.forward(context))
     }
 }

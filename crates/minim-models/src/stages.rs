@@ -1,6 +1,6 @@
 use burn::tensor::Tensor;
 
-use crate::attention::{LayerPast, Past};
+use crate::attention::{Past, View};
 
 /// A step from hidden states to hidden states, `[batch, virtual + seq, hidden]` both.
 pub type Stage<'a> = Box<dyn Fn(Tensor<3>) -> Tensor<3> + 'a>;
@@ -22,7 +22,7 @@ impl<'a> Stages<'a> {
         embedded: Tensor<3>,
         layers: &'a [L],
         past: Past<'a>,
-        forward: impl Fn(&L, Tensor<3>, LayerPast<'_>) -> Tensor<3> + Clone + 'a,
+        forward: impl Fn(&L, Tensor<3>, View<'_>) -> Tensor<3> + Clone + 'a,
     ) -> Self {
         let stage = |(number, layer): (usize, &'a L)| -> Stage<'a> {
             let forward = forward.clone();

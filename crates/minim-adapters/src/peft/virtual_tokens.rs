@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::Tensors;
 use super::config::{AdapterConfig, CONFIG};
 use super::entry::PROMPT;
 use crate::walk::Walk;
@@ -115,7 +116,7 @@ impl AdapterConfig {
 }
 
 /// The configuration with the width of the prompt: peft makes room for it before it reads the tensor.
-pub(super) fn sized(config: &AdapterConfig, tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> AdapterConfig {
+pub(super) fn sized(config: &AdapterConfig, tensors: &Tensors) -> AdapterConfig {
     let mut config = config.clone();
     if let (Some((shape, _)), false) = (tensors.get(PROMPT), config.other.contains_key("token_dim")) {
         config.set("token_dim", shape.last());
@@ -123,64 +124,43 @@ pub(super) fn sized(config: &AdapterConfig, tensors: &BTreeMap<String, (Vec<usiz
     config
 }
 
-/// `prompt_embeddings` as the model's encoder makes them; nothing where there is none.
-pub(super) fn encoded<M: Module>(model: &M, method: &Method) -> Option<(String, (Vec<usize>, Vec<f32>))> {
-    if !method.has_encoder() {
-        return None;
-    }
-    let mut parts = Parts::default();
-    model.visit(&mut parts);
-    let device = parts.device?;
-    // All but the embeddings belong to the encoder, which a model that was loaded has none of.
-    if parts.found.len() == 1 {
-        return None;
-    }
-    let whole = match method {
-        Method::PrefixTuning(config) => {
-            let prefix = config.init(false, 0, &device);
-            prefix.map(&mut Rebuild { parts: parts.found, walk: Walk::default() }).whole()
-        }
-        Method::PTuning(config) => {
-            let prompt = config.init(parts.width, false, 0, &device);
-            prompt.map(&mut Rebuild { parts: parts.found, walk: Walk::default() }).prompt()
-        }
-        _ => return None,
-    };
-    let shape = whole.dims().to_vec();
-    Some((PROMPT.into(), (shape, whole.into_data().iter::<f32>().collect())))
-}
-
 /// The parameters of the adapter on a table, by their paths inside of it. burn shows a visitor parameters alone, so that what they make
 /// has to be made anew.
 #[derive(Default)]
-struct Parts {
-    walk: Walk,
+pub(super) struct Parts {
     found: BTreeMap<String, TensorData>,
     width: usize,
     device: Option<Device>,
 }
 
-impl ModuleVisitor for Parts {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.walk.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.walk.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.walk.path();
-        let Some((_, inside)) = path.split_once(".adapter.") else { return };
-        let Some((_, inside)) = inside.split_once('.') else { return };
-        if inside == "embeddings" {
+impl Parts {
+    /// Takes a parameter, if it belongs to an encoder or to what goes in there.
+    pub(super) fn take<const D: usize>(&mut self, path: &str, param: &Param<Tensor<D>>) {
+        let inside = ["Prefix.", "PTuning."].iter().find_map(|kind| path.split_once(&format!(".adapter.{kind}")));
+        let Some((_, inside)) = inside else { return };
+        if inside == EMBEDDINGS {
             self.width = param.lazy_shape()[D - 1];
-            // Without gradients, whatever the model.
-            self.device = Some(param.val().without_autodiff().device());
+            self.device = Some(param.lazy_device());
         }
         self.found.insert(inside.into(), param.val().into_data());
     }
+
+    /// `prompt_embeddings` as the encoder makes them; nothing where there is none: a model that was loaded has none.
+    pub(super) fn encoded(self, method: &Method) -> Option<(Vec<usize>, Vec<f32>)> {
+        let device = self.device.filter(|_| self.found.keys().any(|part| part != EMBEDDINGS))?;
+        let mut rebuild = Rebuild { parts: self.found, walk: Walk::default() };
+        let whole = match method {
+            Method::PrefixTuning(config) => config.init(false, 0, &device).map(&mut rebuild).whole(),
+            Method::PTuning(config) => config.init(self.width, false, 0, &device).map(&mut rebuild).prompt(),
+            _ => return None,
+        };
+        let shape = whole.dims().to_vec();
+        Some((shape, whole.into_data().iter::<f32>().collect()))
+    }
 }
+
+/// The field that an encoder starts from.
+const EMBEDDINGS: &str = "embeddings";
 
 struct Rebuild {
     parts: BTreeMap<String, TensorData>,
