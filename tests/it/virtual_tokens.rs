@@ -13,8 +13,8 @@ use minim_models::{Backbone, Classifier, Config, HeadKind, published_name};
 use serde::Deserialize;
 
 use crate::fixtures::{
-    FAMILIES, Inputs, Published, attached, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest, json,
-    values,
+    FAMILIES, Inputs, Published, adapted, attached, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest,
+    json, values,
 };
 
 #[derive(Deserialize, Clone)]
@@ -181,4 +181,23 @@ fn a_prompt_may_start_from_a_text() {
     let width = found.len() / 3;
     let row = |id: usize| &rows[id * width..][..width];
     assert_eq!(*found, [row(9), row(11), row(9)].concat());
+}
+
+/// peft forgets what made a prompt, and so does a file of ours: the prompt itself is what is trained from there.
+#[test]
+fn training_goes_on_from_what_an_encoder_made() {
+    for (adapter, brought_in) in [("p-lstm-seq", 3 * 36), ("prefix-projected-seq", 3 * 2 * 2 * 36)] {
+        let (model, method, modules) = adapted("seq", Some(adapter), &cpu());
+        let counts = count(&model, &method, &modules, published_name);
+        assert_eq!((counts.adapter, counts.trainable), (brought_in, brought_in + counts.head), "{adapter}");
+        let (device, case) = (cpu().autodiff(), Case::of("", "seq").unwrap());
+        let model = model.fork(&device).train();
+        let loss = cross_entropy(flat_logits(&model, &case.inputs.batch(&device)), &case.labels());
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let found = Published::gradients(&model, &gradients);
+        assert_eq!(found["prompt_embeddings"].len(), brought_in, "{adapter}");
+        let before = Published::values(&model.valid());
+        let model = optimizer(&model, 0.0, 1.0).step(1e-2, model, gradients);
+        assert_ne!(Published::values(&model.valid())["prompt_embeddings"], before["prompt_embeddings"], "{adapter}");
+    }
 }
