@@ -1,6 +1,9 @@
 //! Parameter counts from a `config.json` alone, equal to the study's table and to transformers and peft.
 
-use minim_adapters::{Bias, Counts, Ia3Config, LnTuningConfig, LoraConfig, Method, Targets, VeraConfig};
+use minim_adapters::{
+    Bias, Counts, EncoderKind, Ia3Config, LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig,
+    PromptTuningConfig, Targets, VeraConfig,
+};
 use minim_engine::count::from_config;
 use minim_models::HeadKind;
 use serde::Deserialize;
@@ -100,6 +103,14 @@ fn counts_of_each_method_follow_its_formula() {
     let biases = layers * (4 * width + inner + width + 2 * width) + width + width;
     let norms = (1 + 2 * layers) * 2 * width;
     let plain = LoraConfig::default;
+    let prefix = PrefixTuningConfig::new(layers, 12, width);
+    let projected = PrefixTuningConfig { projection: Some(64), ..prefix.clone() };
+    let projection = 20 * width + (width + 1) * 64 + (64 + 1) * 2 * layers * width;
+    let mlp = 20 * width + 3 * (width + 1) * width;
+    let lstm = PTuningConfig { encoder: EncoderKind::Lstm { layers: 2, dropout: 0.0 }, ..PTuningConfig::default() };
+    // Two directions of two layers: four gates on inputs, on the state, and two biases; then two linear layers.
+    let gates = 2 * 4 * width * (width + width + 2) + 2 * 4 * width * (2 * width + width + 2);
+    let recurrent = 20 * width + gates + (2 * width + 1) * 2 * width + (2 * width + 1) * width;
     for (found, adapter, trained) in [
         (lora(plain()), factors, factors),
         (lora(LoraConfig { use_rslora: true, ..plain() }), factors, factors),
@@ -116,6 +127,11 @@ fn counts_of_each_method_follow_its_formula() {
         (count(Method::Vera(VeraConfig::default())), layers * 2 * (256 + width), layers * 2 * (256 + width)),
         (count(Method::LnTuning(LnTuningConfig::default())), 0, norms),
         (count(Method::BitFit), 0, biases),
+        (count(Method::PromptTuning(PromptTuningConfig::default())), 20 * width, 20 * width),
+        (count(Method::PrefixTuning(prefix)), 20 * 2 * layers * width, 20 * 2 * layers * width),
+        (count(Method::PrefixTuning(projected)), projection, projection),
+        (count(Method::PTuning(PTuningConfig::default())), mlp, mlp),
+        (count(Method::PTuning(lstm)), recurrent, recurrent),
     ] {
         let total = count(Method::Full).total;
         assert_eq!(found, Counts { total, trainable: trained + head, adapter, head });

@@ -14,3 +14,4 @@ mod gradients;
 mod interchange;
 mod logits;
 mod memory;
+mod virtual_tokens;

@@ -74,7 +74,7 @@ pub fn combine(parts: &[(&Path, f64)], how: Combination, out: &Path) -> Result<(
         r: Some(rank),
         lora_alpha: Some(rank as f64),
         lora_dropout: Some(0.0),
-        target_modules: targets(&adapters, &combined),
+        target_modules: Some(targets(&adapters, &combined)),
         other: BTreeMap::new(),
         ..first.config.clone()
     };
@@ -250,7 +250,7 @@ fn head(adapters: &[Part], name: &str) -> Result<Shaped, Error> {
 /// Every module that one of the adapters has: by the names they were chosen by, where nothing else chose.
 fn targets(adapters: &[Part], combined: &Tensors) -> Names {
     let chosen = adapters.iter().map(|part| match &part.config.target_modules {
-        Names::List(names) if part.lora.restriction == Restriction::default() => Some(names),
+        Some(Names::List(names)) if part.lora.restriction == Restriction::default() => Some(names),
         _ => None,
     });
     let names: BTreeSet<String> = match chosen.collect::<Option<Vec<_>>>() {

@@ -39,6 +39,18 @@ pub enum Error {
         /// What it has that the others lack, or lacks.
         reason: String,
     },
+    /// The model has no table that virtual tokens could go on.
+    #[error("{method} needs a model whose tokens are looked up in a TokenEmbedding; this one has none")]
+    NoTokens {
+        /// The method.
+        method: &'static str,
+    },
+    /// An adapter that no weight can express.
+    #[error("{what} are no part of any weight, so they can't be merged; keep the adapter beside its base model")]
+    NotMergeable {
+        /// What can't be merged.
+        what: &'static str,
+    },
     /// A file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

@@ -1,5 +1,5 @@
-//! Parameter-efficient fine-tuning for any [burn] model: LoRA, its variants, VeRA and IA3 that act on activations,
-//! LayerNorm tuning, BitFit, head-only and full fine-tuning, and adapter folders that Hugging Face `peft` reads and writes.
+//! Parameter-efficient fine-tuning for any [burn] model: LoRA, its variants, VeRA and IA3 that act on activations, prompt tuning, prefix
+//! tuning and P-tuning, LayerNorm tuning, BitFit, head-only and full fine-tuning, and adapter folders that Hugging Face `peft` reads and writes.
 //!
 //! A model uses [`Linear`] where it would use `burn::nn::Linear`. [`attach`] then puts an [`Adapter`] on every layer that a
 //! [`Method`] selects by name, freezes what the method freezes, and leaves the rest trainable. burn's own traversal finds the
@@ -24,10 +24,13 @@
 //!
 //! let x = Tensor::<2>::ones([1, 8], &device);
 //! let before: f32 = model.query.forward(x.clone()).sum().into_scalar();
-//! let merged = merge(model); // an ordinary weight again
+//! let merged = merge(model).unwrap(); // an ordinary weight again
 //! let after: f32 = merged.query.forward(x).sum().into_scalar();
 //! assert!((before - after).abs() < 1e-5);
 //! ```
+//!
+//! A model that looks its tokens up in a [`TokenEmbedding`] takes virtual tokens too: [`attach`] puts the prompt of prompt tuning or
+//! P-tuning on the table, which then stands before each text, or a prefix, which the model asks for and puts before its layers' keys.
 //!
 //! # A model that knows nothing of this crate
 //!
@@ -83,7 +86,7 @@
 //! let moved: f32 = (model.hidden.weight.base() - base.hidden.weight.val()).abs().sum().into_scalar();
 //! assert_eq!(moved, 0.0);
 //! let expected = model.forward(x.clone());
-//! let merged = merge(model);
+//! let merged = merge(model).unwrap();
 //! assert_eq!(merged.num_params(), base.num_params());
 //! let difference: f32 = (merged.forward(x.clone()) - expected).abs().max().into_scalar();
 //! assert!(difference < 1e-5);
@@ -103,14 +106,19 @@ mod ia3;
 mod linear;
 mod ln_tuning;
 mod lora;
+mod lstm;
 mod merge;
 mod method;
+mod p_tuning;
 mod parameter;
 pub mod peft;
+mod prefix_tuning;
+mod prompt_tuning;
 mod random;
 mod resident;
 mod svd;
 mod targets;
+mod token_embedding;
 mod tuned;
 mod vera;
 mod walk;
@@ -124,10 +132,15 @@ pub use ia3::{Ia3, Ia3Config};
 pub use linear::Linear;
 pub use ln_tuning::LnTuningConfig;
 pub use lora::{Bias, Lora, LoraConfig};
+pub use lstm::{BiLstm, Lstm};
 pub use merge::{Merged, merge};
 pub use method::{Method, attach, is_saved_whole, module_of};
+pub use p_tuning::{EncoderKind, PTuning, PTuningConfig, PromptEncoder};
 pub use parameter::{lazy, zeros};
+pub use prefix_tuning::{PrefixTuning, PrefixTuningConfig, Projection};
+pub use prompt_tuning::{PromptInit, PromptTuning, PromptTuningConfig};
 pub use random::Draw;
 pub use resident::Resident;
 pub use targets::{Restriction, Targets};
+pub use token_embedding::TokenEmbedding;
 pub use vera::{Vera, VeraConfig};

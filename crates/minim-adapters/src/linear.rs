@@ -2,8 +2,8 @@ use burn::module::{Module, Param};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
-use crate::Adapter;
-use crate::parameter::{like, zeros};
+use crate::parameter::{lazy, like, zeros};
+use crate::{Adapter, Draw};
 
 /// A linear layer that applies the [`Adapter`] on its weight, if there is one: `y = x·W + b`.
 ///
@@ -21,6 +21,15 @@ impl Linear {
     /// A layer of zeros that allocates nothing until it is used or loaded.
     pub fn new(inputs: usize, outputs: usize, bias: bool, device: &Device) -> Self {
         Self { weight: zeros([inputs, outputs], device), bias: bias.then(|| zeros([outputs], device)) }
+    }
+
+    /// A layer whose weights and biases are drawn uniformly from ±`bound` when they are first used, each from the stream of its own name.
+    pub(crate) fn drawn(inputs: usize, outputs: usize, bound: f64, seed: u64, name: &str, device: &Device) -> Self {
+        let [mut weight, mut bias] = ["weight", "bias"].map(|part| Draw::new(seed, &format!("{name}.{part}")));
+        Self {
+            weight: lazy([inputs, outputs], device, move || weight.uniform(inputs * outputs, bound)),
+            bias: Some(lazy([outputs], device, move || bias.uniform(outputs, bound))),
+        }
     }
 
     /// Applies the layer and its adapter, in the precision of `x`: a parameter held in more or fewer bits is cast.

@@ -5,12 +5,20 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
+use crate::Error;
+
 /// Folds every adapter into its layer's weight, and an IA3 output vector into its bias too.
-pub fn merge<M: Module>(model: M) -> M {
+///
+/// # Errors
+/// [`Error::NotMergeable`] for virtual tokens: prompt tuning, prefix tuning and P-tuning.
+pub fn merge<M: Module>(model: M) -> Result<M, Error> {
     let mut scales = OutputScales::default();
     model.visit(&mut scales);
+    if scales.virtual_tokens {
+        return Err(Error::NotMergeable { what: "virtual tokens" });
+    }
     let model = model.map(&mut ScaleBiases { scales: scales.by_layer, path: Vec::new() });
-    model.materialize()
+    Ok(model.materialize())
 }
 
 /// A merged model that can be unmerged.
@@ -26,8 +34,11 @@ pub struct Merged<M> {
 
 impl<M: Module> Merged<M> {
     /// Folds every adapter into its layer, as [`merge`] does.
-    pub fn new(adapted: M) -> Self {
-        Self { merged: merge(adapted.clone()), adapted }
+    ///
+    /// # Errors
+    /// As [`merge`].
+    pub fn new(adapted: M) -> Result<Self, Error> {
+        Ok(Self { merged: merge(adapted.clone())?, adapted })
     }
 
     /// The merged model.
@@ -46,9 +57,11 @@ impl<M: Module> Merged<M> {
 struct OutputScales {
     path: Vec<String>,
     by_layer: HashMap<String, Tensor<1>>,
+    virtual_tokens: bool,
 }
 
 const OUTPUT_SCALE: &str = ".weight.adapter.Ia3.output";
+const VIRTUAL_TOKENS: [&str; 3] = [".adapter.Prompt.", ".adapter.Prefix.", ".adapter.PTuning."];
 
 impl ModuleVisitor for OutputScales {
     fn enter_module(&mut self, name: &str, _: &str) {
@@ -60,7 +73,9 @@ impl ModuleVisitor for OutputScales {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(layer) = self.path.join(".").strip_suffix(OUTPUT_SCALE) {
+        let path = self.path.join(".");
+        self.virtual_tokens |= VIRTUAL_TOKENS.iter().any(|part| path.contains(part));
+        if let Some(layer) = path.strip_suffix(OUTPUT_SCALE) {
             self.by_layer.insert(layer.into(), param.val().flatten(0, D - 1));
         }
     }

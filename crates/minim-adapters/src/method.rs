@@ -7,7 +7,10 @@ use crate::lora::Sizes;
 use crate::tuned::{Parameter, Tuned};
 use crate::vera::Projections;
 use crate::walk::Walk;
-use crate::{Adapter, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, Targets, VeraConfig};
+use crate::{
+    Adapter, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, PTuningConfig, PrefixTuningConfig, PromptTuningConfig,
+    Targets, VeraConfig,
+};
 
 /// A test for the names of modules.
 pub(crate) type Matcher = Box<dyn Fn(&str) -> bool>;
@@ -25,6 +28,12 @@ pub enum Method {
     Ia3(Ia3Config),
     /// Rescalings of random low-rank updates and the head are trained.
     Vera(VeraConfig),
+    /// Vectors before each text and the head are trained.
+    PromptTuning(PromptTuningConfig),
+    /// Keys and values before those of each text, in every layer, and the head are trained.
+    PrefixTuning(PrefixTuningConfig),
+    /// Vectors before each text, what makes them, and the head are trained.
+    PTuning(PTuningConfig),
     /// Normalisations and the head are trained.
     LnTuning(LnTuningConfig),
     /// Every bias and the head are trained: `y = x·W + b'`. Ben Zaken et al. 2021, arXiv 2106.10199, section 3. Nothing is brought in; to
@@ -42,13 +51,41 @@ impl Method {
             Method::Ia3(_) => "ia3",
             Method::Vera(_) => "vera",
             Method::LnTuning(_) => "ln-tuning",
+            Method::PromptTuning(_) => "prompt-tuning",
+            Method::PrefixTuning(_) => "prefix-tuning",
+            Method::PTuning(_) => "p-tuning",
             Method::BitFit => "bitfit",
+        }
+    }
+
+    /// How many of a model's positions the method takes from each text: prompts, and prefixes, which count as tokens that came before.
+    pub fn virtual_tokens(&self) -> usize {
+        match self {
+            Method::PromptTuning(config) => config.virtual_tokens,
+            Method::PrefixTuning(config) => config.virtual_tokens,
+            Method::PTuning(config) => config.virtual_tokens,
+            _ => 0,
+        }
+    }
+
+    /// Whether the method sits on the table of tokens and not on linear layers.
+    pub(crate) fn is_on_table(&self) -> bool {
+        matches!(self, Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_))
+    }
+
+    /// Whether something makes the prompt or the prefix that no file holds.
+    pub(crate) fn has_encoder(&self) -> bool {
+        match self {
+            Method::PTuning(_) => true,
+            Method::PrefixTuning(config) => config.projection.is_some(),
+            _ => false,
         }
     }
 
     fn targets(&self) -> Option<&Targets> {
         match self {
             Method::Full | Method::Head | Method::BitFit => None,
+            Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => None,
             Method::Lora(config) => Some(&config.targets),
             Method::Ia3(config) => Some(&config.targets),
             Method::Vera(config) => Some(&config.targets),
@@ -60,6 +97,7 @@ impl Method {
     pub(crate) fn matcher(&self) -> Result<Matcher, Error> {
         Ok(match self {
             Method::Full | Method::Head | Method::BitFit => Box::new(|_: &str| false),
+            Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Box::new(|_: &str| false),
             Method::Lora(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::Ia3(config) => Box::new(config.targets.matcher()?),
             Method::Vera(config) => Box::new(config.restriction.matcher(&config.targets)?),
@@ -79,6 +117,9 @@ impl Method {
             Method::Ia3(config) => config.check(),
             Method::Vera(config) => config.check(),
             Method::LnTuning(config) => config.check(),
+            Method::PromptTuning(config) => config.check(),
+            Method::PrefixTuning(config) => config.check(),
+            Method::PTuning(config) => config.check(),
         }
     }
 }
@@ -108,10 +149,30 @@ pub fn is_saved_whole(parameter: &str, modules_to_save: &[String]) -> bool {
 ///
 /// # Errors
 /// [`Error::Setting`] for a setting outside of its range, [`Error::NoTarget`] if the targets match no linear layer (of LayerNorm tuning: no
-/// normalisation).
+/// normalisation), [`Error::NoTokens`] for virtual tokens on a model without a [`crate::TokenEmbedding`].
 pub fn attach<M: Module>(
     model: M,
     method: &Method,
+    modules_to_save: &[String],
+    seed: u64,
+    names: impl Fn(&str) -> String,
+) -> Result<M, Error> {
+    attach_as(model, method, Form::Trained, modules_to_save, seed, names)
+}
+
+/// What of an adapter is attached.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Form {
+    /// What training needs.
+    Trained,
+    /// What a file holds: a prompt or a prefix without what makes it.
+    Kept,
+}
+
+pub(crate) fn attach_as<M: Module>(
+    model: M,
+    method: &Method,
+    form: Form,
     modules_to_save: &[String],
     seed: u64,
     names: impl Fn(&str) -> String,
@@ -140,15 +201,25 @@ pub fn attach<M: Module>(
             return Err(Error::NoTarget { what, targets: targets.to_string(), available: available.join(", ") });
         }
     }
+    let table = survey.found.iter().find(|found| found.in_table);
+    if method.is_on_table() && table.is_none() {
+        return Err(Error::NoTokens { method: method.name() });
+    }
+    if let (Method::PromptTuning(config), Some(table)) = (method, table) {
+        config.check_vocabulary(table.shape[0])?;
+    }
     let widest = |axis: usize| adapted.iter().map(|found| found.shape[axis]).max().unwrap_or_default();
     let start = match method {
         Method::Full | Method::Head | Method::BitFit | Method::LnTuning(_) => Start::Nothing,
         Method::Lora(config) => Start::Lora(config, config.sizes()?),
         Method::Ia3(config) => Start::Ia3(config),
         Method::Vera(config) => Start::Vera(config, config.projections(widest(0), widest(1))),
+        Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Start::OnTable(method, form),
     };
     let linear = survey.found.iter().filter(|found| found.in_linear).map(|found| found.path.clone()).collect();
-    Ok(model.apply_reparameterization(Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear }))
+    let table = table.map(|found| found.path.clone());
+    let attach = Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear, table };
+    Ok(model.apply_reparameterization(attach))
 }
 
 /// What an adapter is made from.
@@ -157,6 +228,8 @@ enum Start<'a> {
     Lora(&'a LoraConfig, Sizes),
     Ia3(&'a Ia3Config),
     Vera(&'a VeraConfig, Projections),
+    /// One for the whole model.
+    OnTable(&'a Method, Form),
 }
 
 struct Attach<'a, N> {
@@ -168,6 +241,8 @@ struct Attach<'a, N> {
     tuned: Tuned,
     /// Paths of the parameters of linear layers.
     linear: HashSet<String>,
+    /// Path of the token embeddings.
+    table: Option<String>,
 }
 
 impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
@@ -186,6 +261,12 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
             return (param.set_require_grad(true), None);
         }
         let param = param.set_require_grad(false);
+        if let Start::OnTable(method, form) = self.start
+            && self.table.as_deref() == Some(path)
+        {
+            let adapter = on_table(method, form, &param, self.seed);
+            return (param, adapter);
+        }
         let module = module_of(&name);
         if !in_linear || D != 2 || !name.ends_with(".weight") || !(self.matches)(module) {
             return (param, None);
@@ -193,7 +274,7 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
         let shape = param.lazy_shape();
         let (inputs, outputs, device) = (shape[0], shape[1], param.lazy_device());
         let adapter = match &self.start {
-            Start::Nothing => return (param, None),
+            Start::Nothing | Start::OnTable(..) => return (param, None),
             Start::Lora(config, sizes) => {
                 let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
                 Adapter::Lora(config.init(sizes, module, &param, draw, &device))
@@ -205,12 +286,24 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
     }
 }
 
+/// What a method puts on the table of tokens.
+fn on_table<const D: usize>(method: &Method, form: Form, table: &Param<Tensor<D>>, seed: u64) -> Option<Adapter> {
+    let (plain, width, device) = (form == Form::Kept, table.lazy_shape()[D - 1], table.lazy_device());
+    Some(match method {
+        Method::PromptTuning(config) => Adapter::Prompt(config.init(table, seed, &device)),
+        Method::PrefixTuning(config) => Adapter::Prefix(config.init(plain, seed, &device)),
+        Method::PTuning(config) => Adapter::PTuning(config.init(width, plain, seed, &device)),
+        _ => return None,
+    })
+}
+
 /// A parameter of the model before anything is attached.
 struct Found {
     path: String,
     name: String,
     shape: Vec<usize>,
     in_linear: bool,
+    in_table: bool,
 }
 
 impl Found {
@@ -247,7 +340,8 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Survey<'_, N> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path = self.walk.path();
         let name = (self.names)(&path);
-        self.found.push(Found { path, name, shape: param.lazy_shape().to_vec(), in_linear: self.walk.in_linear() });
+        let (in_linear, in_table) = (self.walk.in_linear(), self.walk.in_table());
+        self.found.push(Found { path, name, shape: param.lazy_shape().to_vec(), in_linear, in_table });
     }
 }
 

@@ -1,10 +1,12 @@
 //! Adapter folders as Hugging Face peft 0.20/0.21 writes and reads them: `adapter_config.json` and `adapter_model.safetensors`.
 //!
 //! Keys are `base_model.model.` + the published module name + `.lora_A.weight` and so on; PyTorch's `[out, in]` is burn's `[in, out]`
-//! transposed. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
+//! transposed. A prompt or a prefix is one tensor, `prompt_embeddings`; of a prompt or prefix that an encoder makes, the encoder is in no
+//! file, as in peft, so that training goes on from the prompt itself. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
 
 mod config;
 mod entry;
+mod virtual_tokens;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -14,9 +16,10 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 pub use config::{AdapterConfig, Names};
-use entry::Entries;
+use entry::{Entries, PROMPT};
+use virtual_tokens::Parts;
 
-use crate::tuned::Tuned;
+use crate::method::{Form, attach_as};
 use crate::{Bias, Error, Method};
 
 pub(crate) const WEIGHTS: &str = "adapter_model.safetensors";
@@ -38,8 +41,9 @@ pub fn save<M: Module>(
     names: impl Fn(&str) -> String,
     folder: &Path,
 ) -> Result<(), Error> {
-    config.write(folder)?;
-    save_trained(model, method, modules_to_save, names, folder)
+    let tensors = trained(model, method, modules_to_save, names)?;
+    virtual_tokens::sized(config, &tensors).write(folder)?;
+    write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
 }
 
 /// Writes `adapter_model.safetensors` alone: what training changed in a model that [`crate::attach`] prepared, be it only a head.
@@ -54,11 +58,25 @@ pub fn save_trained<M: Module>(
     folder: &Path,
 ) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
-    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
-    let mut collect = Collect { entries, tensors: BTreeMap::new() };
+    let tensors = trained(model, method, modules_to_save, names)?;
+    write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
+}
+
+/// What training changed.
+fn trained<M: Module>(
+    model: &M,
+    method: &Method,
+    modules_to_save: &[String],
+    names: impl Fn(&str) -> String,
+) -> Result<Tensors, Error> {
+    let entries = Entries::new(method, modules_to_save, names)?;
+    let mut collect = Collect { entries, tensors: BTreeMap::new(), parts: Parts::default() };
     model.visit(&mut collect);
-    let path = folder.join(WEIGHTS);
-    write_safetensors(&path, &collect.tensors, Precision::F32)
+    let Collect { mut tensors, parts, .. } = collect;
+    if let Some(prompt) = parts.encoded(method) {
+        tensors.insert(PROMPT.into(), prompt);
+    }
+    Ok(tensors)
 }
 
 /// How numbers are written.
@@ -128,7 +146,12 @@ pub fn load<M: Module>(
     if matches!(method, Method::Lora(config) if config.bias == Bias::All) {
         tensors.retain(|name, _| !entry::is_copy_of_head(name));
     }
-    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
+    // What makes a prompt or a prefix is in no file.
+    let model = match method.has_encoder() {
+        true => attach_as(model.materialize(), method, Form::Kept, modules_to_save, 0, &names)?,
+        false => model,
+    };
+    let entries = Entries::new(method, modules_to_save, names)?;
     let mut fill = Fill { entries, tensors, shared: HashMap::new(), missing: Vec::new(), misshapen: Vec::new() };
     let model = model.map(&mut fill);
     let Fill { tensors, missing, misshapen, .. } = fill;
@@ -159,7 +182,9 @@ pub(crate) fn read_tensors(folder: &Path) -> Result<Tensors, Error> {
 pub fn labels(folder: &Path) -> Result<Option<usize>, Error> {
     let tensors = read_tensors(folder)?;
     let last_layers = ["classifier.out_proj.weight", "classifier.weight", "score.weight"];
-    let head = |name: &str| tensors.get(&format!("base_model.model.{name}"));
+    // Beside virtual tokens the head has one prefix fewer.
+    let prefixed = |prefix: &str, name: &str| tensors.get(&format!("{prefix}{name}"));
+    let head = |name: &str| prefixed("base_model.model.", name).or_else(|| prefixed("base_model.", name));
     Ok(last_layers.into_iter().find_map(head).and_then(|(shape, _)| shape.first().copied()))
 }
 
@@ -177,6 +202,8 @@ fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
 struct Collect<'a, N> {
     entries: Entries<'a, N>,
     tensors: Tensors,
+    /// What makes a prompt or a prefix.
+    parts: Parts,
 }
 
 impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
@@ -190,6 +217,7 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
+        self.parts.take(&self.entries.walk.path(), param);
         let Some(entry) = self.entries.of(&shape) else { return };
         if entry.shared && self.tensors.contains_key(&entry.key) {
             return;

@@ -12,6 +12,7 @@ use minim_models::{Config, HeadKind, TokenBatch, initialise, published_name};
 use serde::Serialize;
 
 use crate::device::reserved_bytes;
+use crate::method::check_length;
 use crate::{Error, clip, halve_frozen, optimizer, recompute};
 
 /// Labels of the head: of no weight beside the backbone.
@@ -85,11 +86,8 @@ pub fn bench(
         None => Config::read(config)?,
         Some(layers) => Config::read_cut(config, layers)?,
     };
-    if load.length > config.max_positions() {
-        let positions = config.max_positions();
-        return Err(Error::Input(format!("--length {} exceeds the model's {positions} positions", load.length)));
-    }
     let method = method(&config);
+    check_length(load.length, &method, &config, "--length")?;
     let modules = config.head_modules();
     let model = config.classifier(HeadKind::Sequence, LABELS, device);
     let model = initialise(model, config.initializer_range(), SEED, |_| true);

@@ -2,7 +2,9 @@ use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use minim_adapters::{LnTuningConfig, LoraConfig, Method, VeraConfig};
+use minim_adapters::{
+    LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig, PromptTuningConfig, VeraConfig,
+};
 use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
@@ -88,7 +90,7 @@ enum Command {
         /// A Hugging Face model folder
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA or LayerNorm tuning) to put on it. May be given several times; then each line names
+        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA, LayerNorm, prompt, prefix or P-tuning) to put on it. May be given several times; then each line names
         /// its own, {"text": .., "adapter": "NAME"}, and each adapter has the task and the labels it was saved with
         #[arg(long, value_name = "[NAME=]DIR")]
         adapter: Vec<NamedAdapter>,
@@ -142,6 +144,9 @@ enum Command {
         /// Layers to adapt, by the end of their names; the model family's default if not given (BERT: LoRA query,value; IA3 key,value,output.dense; LayerNorm tuning LayerNorm); all-linear for every linear layer
         #[arg(long, value_delimiter = ',')]
         targets: Option<Vec<String>>,
+        /// Virtual tokens of prompt, prefix and P-tuning
+        #[arg(long, default_value_t = VIRTUAL_TOKENS)]
+        virtual_tokens: usize,
         /// Tokens of the text that operations are counted for
         #[arg(long, default_value_t = 128)]
         length: usize,
@@ -182,6 +187,9 @@ enum Command {
     },
 }
 
+/// Of prompt, prefix and P-tuning, where it is not said.
+const VIRTUAL_TOKENS: usize = 20;
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Head {
     SeqCls,
@@ -209,6 +217,13 @@ enum AdapterKind {
     /// Every bias
     #[value(name = "bitfit")]
     BitFit,
+    /// Vectors before each text
+    PromptTuning,
+    /// Keys and values before each text's, in every layer
+    PrefixTuning,
+    /// Vectors before each text, and what makes them
+    #[value(name = "p-tuning")]
+    PTuning,
     Full,
     Head,
 }
@@ -287,10 +302,10 @@ impl Cli {
                     }
                 }
             }
-            Command::Count { config, task, labels, adapter, rank, targets, length, format } => {
+            Command::Count { config, task, labels, adapter, rank, targets, virtual_tokens, length, format } => {
                 let device = Choice::Cpu.open()?.device;
                 let targets = targets.unwrap_or_default();
-                let method = |config: &Config| method(adapter, rank, &targets, config);
+                let method = |config: &Config| method(adapter, rank, &targets, virtual_tokens, config);
                 let counts = count::from_config(&config, task.into(), labels, method, &device)?;
                 let config = Config::read(&config)?;
                 let flops = flops(&config, task.into(), labels, &method(&config), length, &device)?;
@@ -354,7 +369,13 @@ impl Cli {
     }
 }
 
-fn method(adapter: AdapterKind, rank: Option<usize>, targets: &[String], config: &Config) -> Method {
+fn method(
+    adapter: AdapterKind,
+    rank: Option<usize>,
+    targets: &[String],
+    virtual_tokens: usize,
+    config: &Config,
+) -> Method {
     let defaults = config.default_targets();
     match adapter {
         AdapterKind::Full => Method::Full,
@@ -372,6 +393,11 @@ fn method(adapter: AdapterKind, rank: Option<usize>, targets: &[String], config:
         }
         AdapterKind::LnTuning => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
         AdapterKind::Ia3 => Method::Ia3(ia3(targets, None, config)),
+        AdapterKind::PromptTuning => {
+            Method::PromptTuning(PromptTuningConfig { virtual_tokens, ..PromptTuningConfig::default() })
+        }
+        AdapterKind::PrefixTuning => Method::PrefixTuning(PrefixTuningConfig { virtual_tokens, ..config.prefix() }),
+        AdapterKind::PTuning => Method::PTuning(PTuningConfig { virtual_tokens, ..PTuningConfig::default() }),
     }
 }
 

@@ -21,10 +21,10 @@ pub enum Target {
 /// Writes a trained run to `out`.
 ///
 /// # Errors
-/// [`Error::Input`] for a run that has no adapter to write.
+/// [`Error::Input`] for a run that has no adapter to write, [`Error::Adapter`] for one that no model folder can hold.
 pub fn export(run: TrainedRun, target: Target, out: &Path) -> Result<(), Error> {
     match target {
-        Target::Merged => write_model(&merge(run.model), &run.checkpoint, run.task.labels(), out),
+        Target::Merged => write_model(&merge(run.model)?, &run.checkpoint, run.task.labels(), out),
         Target::Peft => {
             if matches!(run.method, Method::Full | Method::Head | Method::BitFit) {
                 return Err(Error::Input(format!(

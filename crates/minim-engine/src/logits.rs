@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use minim_adapters::peft::{self, AdapterConfig};
-use minim_adapters::{Resident, attach};
+use minim_adapters::{Method, Resident, attach};
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use minim_tasks::{Encoded, Tokenizer};
 use serde::Deserialize;
 
 use crate::Error;
+use crate::method::{check_fit, check_length, room};
 use crate::origin::Origin;
-use crate::run_folder::check_length;
 
 /// An adapter folder and the name that lines of input call it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,16 +85,25 @@ impl Logits {
             return Err(Error::Input("--labels 0: expected at least 1".into()));
         }
         let checkpoint = Checkpoint::open(model)?;
-        let max_length = max_length.unwrap_or(checkpoint.config().max_positions());
-        check_length(max_length, &checkpoint, "--max-length")?;
+        let mut read = Vec::with_capacity(adapters.len());
+        for adapter in adapters {
+            let config = AdapterConfig::read(&adapter.folder)?;
+            let method = config.method(&adapter.folder)?;
+            check_fit(&method, checkpoint.config(), &adapter.folder)?;
+            read.push((adapter, config, method));
+        }
+        // The adapter with the most virtual tokens leaves the least room.
+        let methods = read.iter().map(|(.., method)| method);
+        let longest = methods.max_by_key(|method| method.virtual_tokens()).unwrap_or(&Method::Head);
+        let max_length = max_length.unwrap_or_else(|| room(longest, checkpoint.config()));
+        check_length(max_length, longest, checkpoint.config(), "--max-length")?;
         let tokenizer = Tokenizer::from_folder(model)?;
         tokenizer.check_vocab(checkpoint.config().vocab_size())?;
         let loaded = checkpoint.classifier(head, labels, 0, device)?;
         let mut notes = loaded.notes;
         let mut models = Resident::new(loaded.model);
-        for NamedAdapter { name, folder } in adapters {
+        for (NamedAdapter { name, folder }, config, method) in &read {
             notes.retain(|note| !note.contains("fresh"));
-            let config = AdapterConfig::read(folder)?;
             let task = config.task_type.clone().unwrap_or_else(|| head.peft_task_type().into());
             let kind = [HeadKind::Sequence, HeadKind::Token].into_iter().find(|kind| kind.peft_task_type() == task);
             let kind = kind.filter(|kind| adapters.len() > 1 || *kind == head);
@@ -118,9 +127,8 @@ impl Logits {
             // peft adds these two whatever the file says.
             let mut modules = vec!["classifier".to_string(), "score".to_string()];
             modules.extend(config.modules_to_save.clone().unwrap_or_default());
-            let method = config.method(folder)?;
-            let adapted = attach(base, &method, &modules, 0, published_name)?;
-            let adapted = peft::load(adapted, &method, &modules, published_name, folder)?.valid();
+            let adapted = attach(base, method, &modules, 0, published_name)?;
+            let adapted = peft::load(adapted, method, &modules, published_name, folder)?.valid();
             if models.insert(name, adapted).is_some() {
                 return Err(Error::Input(format!("two adapters are named {name}; name them: --adapter NAME=DIR")));
             }

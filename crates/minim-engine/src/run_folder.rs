@@ -76,17 +76,6 @@ pub(crate) fn is_base_bf16(run: &Run) -> bool {
     precision == Precision::Bf16 && run.method.method != minim_experiment::Method::Full
 }
 
-/// Refuses inputs longer than the position embeddings.
-pub(crate) fn check_length(max_length: usize, checkpoint: &Checkpoint, whose: &str) -> Result<(), Error> {
-    let positions = checkpoint.config().max_positions();
-    match max_length <= positions {
-        true => Ok(()),
-        false => {
-            Err(Error::Input(format!("{whose}: max_length {max_length} exceeds the model's {positions} positions")))
-        }
-    }
-}
-
 /// Writes `run.toml` and `state.json`.
 pub(crate) fn begin(folder: &Path, run: &Run, labels: &LabelSet, modules_to_save: &[String]) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
@@ -123,7 +112,13 @@ impl Keeper {
             Method::Head | Method::BitFit => {
                 peft::save_trained(model, method, modules_to_save, published_name, &trained)?;
             }
-            Method::Lora(_) | Method::Ia3(_) | Method::Vera(_) | Method::LnTuning(_) => {
+            Method::Lora(_)
+            | Method::Ia3(_)
+            | Method::Vera(_)
+            | Method::LnTuning(_)
+            | Method::PromptTuning(_)
+            | Method::PrefixTuning(_)
+            | Method::PTuning(_) => {
                 let base = self.checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
                 let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
                 let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;

@@ -22,6 +22,7 @@ use minim_tasks::{Cache, Place, Tokenizer};
 use crate::device::Opened;
 use crate::learnable::Learnable;
 use crate::loader::Loader;
+use crate::method::{check_length, with_tokens};
 use crate::origin::Origin;
 use crate::run_folder::Keeper;
 use crate::start::go_on;
@@ -58,9 +59,11 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let synthetic = minim_datasets::card_in(&run.task.data)?.is_some_and(|card| card.synthetic);
     let task = examples::task(run, labels.clone())?;
     let (checkpoint, loaded) = run_folder::base(run, task.head(), labels.len(), &device)?;
-    run_folder::check_length(run.task.max_length, &checkpoint, &format!("task {}", run.task.name))?;
     let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
     tokenizer.check_vocab(checkpoint.config().vocab_size())?;
+    let method = with_tokens(adapter_method(&run.method.method, checkpoint.config()), &tokenizer)?;
+    let whose = format!("task {}: max_length", run.task.name);
+    check_length(run.task.max_length, &method, checkpoint.config(), &whose)?;
     let cache = options.cache.then(|| Cache::beside(&run.task.data));
     let data = Encoded::new(dataset, run, &task, &tokenizer, cache.as_ref())?;
 
@@ -76,7 +79,6 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         )));
     }
 
-    let method = adapter_method(&run.method.method, checkpoint.config());
     let modules_to_save = loaded.modules_to_save();
     let mut notes = loaded.notes.clone();
     notes.extend(targets_note(&method, checkpoint.config()));

@@ -11,6 +11,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod training;
+mod virtual_tokens;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ pub use method::{Method, MethodSpec};
 pub use model::{Init, ModelSpec};
 pub use task::{Long, Pool, Report, TaskKind, TaskSpec};
 pub use training::{EvaluateEvery, Precision, Schedule, TrainingPatch, TrainingSpec};
+pub use virtual_tokens::{PromptEncoder, PromptStart};
 
 use crate::{Error, Run};
 use reader::{Source, Table};

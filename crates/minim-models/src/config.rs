@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use minim_adapters::PrefixTuningConfig;
 
 use crate::bert::BertConfig;
 use crate::distil_bert::DistilBertConfig;
@@ -179,6 +180,11 @@ impl Config {
             ln: family.ln_targets,
             ln_from_peft: family.ln_from_peft,
         }
+    }
+
+    /// A prefix of the default length that fits the model's layers and their keys and values.
+    pub fn prefix(&self) -> PrefixTuningConfig {
+        self.shape().prefix()
     }
 
     /// Multiply-accumulates of attention's two products for one text of `seq` tokens, all layers: what grows with the square of a text's length.

@@ -248,7 +248,10 @@ fn order_methods(records: &[Record]) -> Vec<String> {
             Method::Vera { rank, .. } => (3, *rank),
             Method::LnTuning { .. } => (4, 0),
             Method::BitFit => (5, 0),
-            Method::Head => (6, 0),
+            Method::PromptTuning { num_virtual_tokens, .. } => (6, *num_virtual_tokens),
+            Method::PrefixTuning { num_virtual_tokens, .. } => (7, *num_virtual_tokens),
+            Method::PTuning { num_virtual_tokens, .. } => (8, *num_virtual_tokens),
+            Method::Head => (9, 0),
         };
         orders.entry(&record.run.method.name).or_insert(order);
     }

@@ -7,15 +7,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::virtual_tokens;
 use crate::targets::ALL_LINEAR;
 use crate::{Bias, Error, Ia3Config, LnTuningConfig, LoraConfig, Method, Restriction, Targets, VeraConfig};
 
-const CONFIG: &str = "adapter_config.json";
+pub(super) const CONFIG: &str = "adapter_config.json";
 
 /// peft's `adapter_config.json`, reduced to the keys that every peft version since 0.4 knows and to those that the method sets.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 pub struct AdapterConfig {
-    /// `LORA`, `IA3`, `VERA` or `LN_TUNING`.
+    /// `LORA`, `IA3`, `VERA`, `LN_TUNING`, `PROMPT_TUNING`, `PREFIX_TUNING` or `P_TUNING`.
     pub peft_type: String,
     /// `SEQ_CLS` or `TOKEN_CLS`.
     #[serde(default)]
@@ -26,8 +27,9 @@ pub struct AdapterConfig {
     /// peft saves `true`.
     #[serde(default)]
     pub inference_mode: bool,
-    /// A list of names, one regular expression, or `"all-linear"`.
-    pub target_modules: Names,
+    /// A list of names, one regular expression, or `"all-linear"`; none for virtual tokens, which sit on no layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_modules: Option<Names>,
     /// Modules trained and saved whole.
     #[serde(default)]
     pub modules_to_save: Option<Vec<String>>,
@@ -103,6 +105,7 @@ fn unsupported(peft_type: &str) -> Vec<(&'static str, Value)> {
             ("use_qalora", json!(false)),
         ]),
         "VERA" => settings.push(("bias", json!("none"))),
+        other if virtual_tokens::is_type(other) => {}
         _ => settings.push(("exclude_modules", json!([]))),
     }
     settings
@@ -119,7 +122,7 @@ impl AdapterConfig {
             task_type: Some(task_type.into()),
             base_model_name_or_path: base,
             inference_mode: true,
-            target_modules: Names::List(Vec::new()),
+            target_modules: None,
             modules_to_save: Some(modules_to_save.to_vec()),
             r: None,
             lora_alpha: None,
@@ -131,7 +134,7 @@ impl AdapterConfig {
             Method::Full | Method::Head | Method::BitFit => return None,
             Method::Lora(lora) => {
                 config.peft_type = "LORA".into();
-                config.target_modules = (&lora.targets).into();
+                config.target_modules = Some((&lora.targets).into());
                 config.r = Some(lora.rank);
                 config.lora_alpha = Some(lora.alpha);
                 config.lora_dropout = Some(lora.dropout);
@@ -144,12 +147,12 @@ impl AdapterConfig {
             }
             Method::Ia3(ia3) => {
                 config.peft_type = "IA3".into();
-                config.target_modules = (&ia3.targets).into();
+                config.target_modules = Some((&ia3.targets).into());
                 config.feedforward_modules = Some(Names::List(ia3.feedforward.clone()));
             }
             Method::Vera(vera) => {
                 config.peft_type = "VERA".into();
-                config.target_modules = (&vera.targets).into();
+                config.target_modules = Some((&vera.targets).into());
                 config.r = Some(vera.rank);
                 config.set("vera_dropout", Some(vera.dropout));
                 config.set("d_initial", Some(vera.d_initial));
@@ -159,14 +162,17 @@ impl AdapterConfig {
             }
             Method::LnTuning(ln_tuning) => {
                 config.peft_type = "LN_TUNING".into();
-                config.target_modules = (&ln_tuning.targets).into();
+                config.target_modules = Some((&ln_tuning.targets).into());
+            }
+            Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => {
+                config.set_virtual_tokens(method);
             }
         }
         Some(config)
     }
 
     /// Sets what is not at peft's default, so that old versions of peft read what they can.
-    fn set(&mut self, key: &str, value: Option<impl Serialize>) {
+    pub(super) fn set(&mut self, key: &str, value: Option<impl Serialize>) {
         if let Some(value) = value.and_then(|value| serde_json::to_value(value).ok()) {
             self.other.insert(key.into(), value);
         }
@@ -215,11 +221,14 @@ impl AdapterConfig {
     /// The method that the configuration describes.
     ///
     /// # Errors
-    /// [`Error::Format`] for another peft type than LoRA, IA3, VeRA or LN_TUNING, or a setting that is missing or not of its kind.
+    /// [`Error::Format`] for another peft type than those of [`Self::peft_type`], or a setting that is missing or not of its kind.
     pub fn method(&self, folder: &Path) -> Result<Method, Error> {
         let format = |reason: String| Error::Format { path: folder.join(CONFIG), reason };
         let missing = |key: &str| format(format!("{key} is missing"));
-        let targets = Targets::from(&self.target_modules);
+        if virtual_tokens::is_type(&self.peft_type) {
+            return self.virtual_tokens(folder);
+        }
+        let targets = Targets::from(self.target_modules.as_ref().ok_or_else(|| missing("target_modules"))?);
         match self.peft_type.as_str() {
             "LORA" => Ok(Method::Lora(LoraConfig {
                 rank: self.r.ok_or_else(|| missing("r"))?,
@@ -268,12 +277,14 @@ impl AdapterConfig {
                 }))
             }
             "LN_TUNING" => Ok(Method::LnTuning(LnTuningConfig { targets })),
-            other => Err(format(format!("peft_type {other} is not supported; expected LORA, IA3, VERA or LN_TUNING"))),
+            other => Err(format(format!(
+                "peft_type {other} is not supported; expected LORA, IA3, VERA, LN_TUNING, PROMPT_TUNING, PREFIX_TUNING or P_TUNING"
+            ))),
         }
     }
 
     /// A setting beside those of every version; `None` if it is absent or null.
-    fn get<T: DeserializeOwned>(&self, key: &str, folder: &Path) -> Result<Option<T>, Error> {
+    pub(super) fn get<T: DeserializeOwned>(&self, key: &str, folder: &Path) -> Result<Option<T>, Error> {
         let Some(value) = self.other.get(key).filter(|value| !value.is_null()) else { return Ok(None) };
         serde_json::from_value(value.clone())
             .map(Some)
@@ -322,6 +333,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::{EncoderKind, PTuningConfig, PrefixTuningConfig, PromptInit, PromptTuningConfig};
 
     static FOLDERS: AtomicUsize = AtomicUsize::new(0);
 
@@ -367,6 +379,17 @@ mod tests {
                 projection_prng_key: 7,
                 dropout: 0.2,
                 ..VeraConfig::default()
+            }),
+            Method::PromptTuning(PromptTuningConfig {
+                virtual_tokens: 7,
+                init: PromptInit::Text { text: "which".into(), ids: Vec::new() },
+            }),
+            Method::PrefixTuning(PrefixTuningConfig { projection: Some(9), ..PrefixTuningConfig::new(2, 3, 12) }),
+            Method::PrefixTuning(PrefixTuningConfig::new(2, 3, 12)),
+            Method::PTuning(PTuningConfig { hidden_size: Some(5), ..PTuningConfig::default() }),
+            Method::PTuning(PTuningConfig {
+                encoder: EncoderKind::Lstm { layers: 3, dropout: 0.25 },
+                ..PTuningConfig::default()
             }),
         ] {
             let config = AdapterConfig::new(&method, "SEQ_CLS", None, &[]).unwrap();

@@ -63,7 +63,7 @@ impl BenchArguments {
             layers: self.layers,
         };
         let device = self.device.device.open()?.device;
-        let method = |config: &Config| method(self.adapter, self.rank, &self.targets, config);
+        let method = |config: &Config| method(self.adapter, self.rank, &self.targets, super::VIRTUAL_TOKENS, config);
         let report = bench(&self.config, method, load, &device)?;
         print(&serde_json::to_value(&report).map_err(|e| Error::Input(e.to_string()))?)
     }

@@ -21,13 +21,16 @@ struct Row {
     pooler: u64,
     /// Whether peft has files for it.
     to_peft: bool,
+    /// Whether a model folder can hold it.
+    to_merged: bool,
 }
 
 const LORA: u64 = 2 * 2 * 4 * (36 + 36);
-const PLAIN: Row = Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true };
+const PLAIN: Row =
+    Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true, to_merged: true };
 
 /// 2 layers of 36 with 52 inside; LoRA and VeRA on two matrices of each, IA3 on key, value and both outputs.
-const METHODS: [Row; 9] = [
+const METHODS: [Row; 14] = [
     Row { name: "full", settings: r#"name = "full", kind = "full""#, to_peft: false, ..PLAIN },
     Row { name: "lora", settings: r#"name = "lora", kind = "lora", rank = 4"#, adapter: LORA, ..PLAIN },
     Row { name: "ia3", settings: r#"name = "ia3", kind = "ia3""#, adapter: 2 * (36 + 36 + 36 + 52), ..PLAIN },
@@ -54,6 +57,41 @@ const METHODS: [Row; 9] = [
         tuned: 2 * (5 * 36 + 52 + 2 * 36) + 36,
         pooler: 36,
         to_peft: false,
+        ..PLAIN
+    },
+    Row {
+        name: "prompt-tuning",
+        settings: r#"name = "prompt", kind = "prompt-tuning", num_virtual_tokens = 5"#,
+        adapter: 5 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "prompt from a text",
+        settings: r#"name = "text", kind = "prompt-tuning", prompt_tuning_init = "text", prompt_tuning_init_text = "is it there""#,
+        adapter: 20 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "prefix-tuning",
+        settings: r#"name = "prefix", kind = "prefix-tuning", num_virtual_tokens = 5"#,
+        adapter: 5 * 2 * 2 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "projected prefix",
+        settings: r#"name = "projected", kind = "prefix-tuning", num_virtual_tokens = 5, prefix_projection = true, encoder_hidden_size = 7"#,
+        adapter: 5 * 36 + 37 * 7 + 8 * 2 * 2 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "p-tuning",
+        settings: r#"name = "p", kind = "p-tuning", num_virtual_tokens = 5, encoder = "lstm", encoder_hidden_size = 6, encoder_num_layers = 1"#,
+        adapter: 5 * 36 + 2 * 4 * 6 * (36 + 6 + 2) + 13 * 12 + 13 * 36,
+        to_merged: false,
         ..PLAIN
     },
 ];
@@ -86,7 +124,7 @@ fn every_method(task: TinyTask) {
         check_parameters(task, &record, &row);
         check_evaluation(&scratch, task, &record, &run);
         let predictions = check_predictions(&scratch, task, &record, &run);
-        check_exports(&scratch, task, &run, row.to_peft, &predictions);
+        check_exports(&scratch, task, &run, &row, &predictions);
         scratch.holds_no_text("out");
         scratch.holds_no_text("exported");
     }
@@ -168,7 +206,7 @@ fn check_predictions(scratch: &Scratch, task: TinyTask, record: &Record, run: &s
     lines
 }
 
-fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, has_adapter: bool, predictions: &[Value]) {
+fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) {
     scratch.write("in.jsonl", task.test_inputs());
     let logits = |model: &str, adapter: &str| {
         let printed = scratch.done(&format!(
@@ -179,8 +217,20 @@ fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, has_adapter: bool
     };
     let all = |lines: &[Value]| lines.iter().flat_map(numbers).collect::<Vec<f64>>();
 
-    scratch.done(&format!("export --run {run} --to merged --out exported/merged"));
-    let merged = logits("exported/merged", "");
+    let (to_merged, to_peft) = ("export --to merged --out exported/merged", "export --to peft --out exported/peft");
+    let (to_merged, export) = (format!("{to_merged} --run {run}"), format!("{to_peft} --run {run}"));
+    let merged = match row.to_merged {
+        true => {
+            scratch.done(&to_merged);
+            logits("exported/merged", "")
+        }
+        false => {
+            scratch.refused_saying(&to_merged, &["virtual tokens", "keep the adapter beside its base model"]);
+            assert!(scratch.files("exported/merged").is_empty());
+            scratch.done(&export);
+            logits(task.model, "--adapter exported/peft")
+        }
+    };
     assert!(furthest(&all(&merged), &all(&logits(task.model, ""))) > 1e-3, "training changed something");
     if predictions.iter().all(|line| line["tags"].is_null()) {
         let probabilities: Vec<f64> = merged.iter().flat_map(|line| softmax(&numbers(line))).collect();
@@ -188,8 +238,7 @@ fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, has_adapter: bool
         assert!(furthest(&probabilities, &predicted) < 1e-4, "the exported model predicts as the run does");
     }
 
-    let export = format!("export --run {run} --to peft --out exported/peft");
-    if has_adapter {
+    if row.to_peft {
         scratch.done(&export);
         let adapted = logits(task.model, "--adapter exported/peft");
         assert!(furthest(&all(&adapted), &all(&merged)) < 1e-4, "the adapter on its base model is the merged model");

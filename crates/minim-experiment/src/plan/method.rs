@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lora::LoraVariant;
 use super::reader::Table;
+use super::virtual_tokens::{self, PromptEncoder, PromptStart};
 use crate::{Error, Location};
 
 /// A named way of adapting a model.
@@ -73,6 +74,42 @@ pub enum Method {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         targets: Vec<String>,
     },
+    /// Vectors before each text (Lester et al. 2021, arXiv 2104.08691).
+    PromptTuning {
+        /// How many.
+        num_virtual_tokens: usize,
+        /// Where they start.
+        prompt_tuning_init: PromptStart,
+        /// The text that they start from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt_tuning_init_text: Option<String>,
+    },
+    /// Keys and values before those of each text, in every layer (Li and Liang 2021, arXiv 2101.00190).
+    PrefixTuning {
+        /// How many of each.
+        num_virtual_tokens: usize,
+        /// Whether a network of two layers makes them in training.
+        prefix_projection: bool,
+        /// Width inside of that network; `None` for that of a layer's keys.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_hidden_size: Option<usize>,
+    },
+    /// Vectors before each text that an encoder makes in training (Liu et al. 2021, arXiv 2103.10385).
+    PTuning {
+        /// How many.
+        num_virtual_tokens: usize,
+        /// What makes them.
+        encoder: PromptEncoder,
+        /// Width inside of the encoder; `None` for that of the token embeddings.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_hidden_size: Option<usize>,
+        /// LSTMs one after the other; `None` for 2, or where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_num_layers: Option<usize>,
+        /// Dropout between LSTMs, in `[0, 1)`; `None` for 0, or where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_dropout: Option<f64>,
+    },
     /// Biases (Ben Zaken et al. 2021, arXiv 2106.10199).
     #[serde(rename = "bitfit")]
     BitFit,
@@ -88,16 +125,22 @@ enum Kind {
     Ia3,
     Vera,
     LnTuning,
+    PromptTuning,
+    PrefixTuning,
+    PTuning,
     BitFit,
     Full,
     Head,
 }
 
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 10] = [
     ("lora", Kind::Lora),
     ("ia3", Kind::Ia3),
     ("vera", Kind::Vera),
     ("ln-tuning", Kind::LnTuning),
+    ("prompt-tuning", Kind::PromptTuning),
+    ("prefix-tuning", Kind::PrefixTuning),
+    ("p-tuning", Kind::PTuning),
     ("bitfit", Kind::BitFit),
     ("full", Kind::Full),
     ("head", Kind::Head),
@@ -111,13 +154,17 @@ const IA3: [&str; 1] = ["feedforward"];
 const VERA: [&str; 2] = ["d_initial", "projection_prng_key"];
 
 impl Method {
-    /// The method's name in experiment files: `lora`, `ia3`, `vera`, `ln-tuning`, `bitfit`, `full` or `head`.
+    /// The method's name in experiment files: `lora`, `ia3`, `vera`, `ln-tuning`, `prompt-tuning`, `prefix-tuning`, `p-tuning`, `bitfit`,
+    /// `full` or `head`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Lora { .. } => "lora",
             Self::Ia3 { .. } => "ia3",
             Self::Vera { .. } => "vera",
             Self::LnTuning { .. } => "ln-tuning",
+            Self::PromptTuning { .. } => "prompt-tuning",
+            Self::PrefixTuning { .. } => "prefix-tuning",
+            Self::PTuning { .. } => "p-tuning",
             Self::BitFit => "bitfit",
             Self::Full => "full",
             Self::Head => "head",
@@ -138,13 +185,17 @@ impl Method {
             Self::Ia3 { .. } => key == "targets" || IA3.contains(&key),
             Self::Vera { .. } => COMMON.contains(&key) || VERA.contains(&key),
             Self::LnTuning { .. } => key == "targets",
+            Self::PromptTuning { .. } => virtual_tokens::PROMPT.contains(&key),
+            Self::PrefixTuning { .. } => virtual_tokens::PREFIX.contains(&key),
+            Self::PTuning { .. } => virtual_tokens::P_TUNING.contains(&key),
             Self::BitFit | Self::Full | Self::Head => false,
         }
     }
 }
 
 impl MethodSpec {
-    pub(super) const KEYS: [&[&str]; 6] = [&SHARED, &COMMON, &LORA, &LoraVariant::KEYS, &IA3, &VERA];
+    pub(super) const KEYS: [&[&str]; 7] =
+        [&SHARED, &COMMON, &LORA, &LoraVariant::KEYS, &IA3, &VERA, &virtual_tokens::KEYS];
 
     pub(super) fn read(table: &Table, root: &Path) -> Result<Self, Error> {
         table.check_keys(&Self::KEYS.concat())?;
@@ -154,6 +205,9 @@ impl MethodSpec {
             Kind::Ia3 => read_ia3(table)?,
             Kind::Vera => read_vera(table)?,
             Kind::LnTuning => Method::LnTuning { targets: read_targets(table)? },
+            Kind::PromptTuning => virtual_tokens::read_prompt(table)?,
+            Kind::PrefixTuning => virtual_tokens::read_prefix(table)?,
+            Kind::PTuning => virtual_tokens::read_p_tuning(table)?,
             Kind::BitFit => Method::BitFit,
             Kind::Full => Method::Full,
             Kind::Head => Method::Head,

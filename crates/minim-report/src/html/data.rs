@@ -1,6 +1,8 @@
 //! Where the numbers come from: data, models, methods, settings, machines.
 
-use minim_experiment::{EvaluateEvery, Init, LoraVariant, Method, Precision, Record, Schedule, TaskKind};
+use minim_experiment::{
+    EvaluateEvery, Init, LoraVariant, Method, Precision, PromptEncoder, PromptStart, Record, Schedule, TaskKind,
+};
 
 use super::results::metric_title;
 use crate::provenance::{distinct, machine, plural, versions};
@@ -111,6 +113,25 @@ fn describe(method: &Method) -> String {
             "VeRA: rank {rank}, dropout {dropout}, λd from {d_initial}, key {projection_prng_key}, on {}; and the head",
             layers(targets)
         ),
+        Method::PromptTuning { num_virtual_tokens, prompt_tuning_init, .. } => {
+            let start = match prompt_tuning_init {
+                PromptStart::Random => "random vectors",
+                PromptStart::SampleVocab => "tokens of the vocabulary",
+                PromptStart::Text => "a text",
+            };
+            format!("prompt tuning: {num_virtual_tokens} virtual tokens, from {start}; and the head")
+        }
+        Method::PrefixTuning { num_virtual_tokens, prefix_projection, .. } => {
+            let made = if *prefix_projection { ", made by a projection" } else { "" };
+            format!("prefix tuning: {num_virtual_tokens} keys and values in each layer{made}; and the head")
+        }
+        Method::PTuning { num_virtual_tokens, encoder, .. } => {
+            let encoder = match encoder {
+                PromptEncoder::Mlp => "MLP",
+                PromptEncoder::Lstm => "LSTM",
+            };
+            format!("P-tuning: {num_virtual_tokens} virtual tokens, made by an {encoder}; and the head")
+        }
         Method::LnTuning { targets } if targets.is_empty() => "the normalisations and the head".into(),
         Method::LnTuning { targets } => format!("the normalisations {}; and the head", layers(targets)),
         Method::BitFit => "every bias and the head".into(),
