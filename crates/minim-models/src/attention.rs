@@ -1,7 +1,7 @@
 //! Scaled dot-product attention. Vaswani et al. 2017, arXiv 1706.03762.
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, FloatDType, Tensor};
+use burn::tensor::{Bool, FloatDType, Int, Tensor};
 use minim_adapters::{Dropout, PrefixTuning};
 
 use crate::TokenBatch;
@@ -47,6 +47,15 @@ impl<'a> Past<'a> {
     /// How many there are in each layer. They count as tokens that came before: the text's positions begin behind them.
     pub(crate) fn len(self) -> usize {
         self.0.map_or(0, PrefixTuning::virtual_tokens)
+    }
+
+    /// The positions of the tokens of `seen`, the batch behind its virtual tokens.
+    ///
+    /// # Shapes
+    /// - output: `[1, virtual + seq]`
+    pub(crate) fn positions(self, seen: &TokenBatch) -> Tensor<2, Int> {
+        let (first, [_, seq]) = (self.len() as i64, seen.dims());
+        Tensor::<1, Int>::arange(first..first + seq as i64, &seen.ids.device()).unsqueeze()
     }
 
     /// The same mask for queries that see what stands before the text, too: all of them see all of it.

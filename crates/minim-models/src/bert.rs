@@ -204,8 +204,7 @@ impl Backbone for Bert {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let (words, past) = (&self.embeddings.word_embeddings, self.embeddings.past());
         let seen = batch.behind(words.virtual_tokens());
-        let (first, [_, seq]) = (past.len() as i64, seen.dims());
-        let positions = Tensor::<1, Int>::arange(first..first + seq as i64, &batch.ids.device()).unsqueeze::<2>();
+        let positions = past.positions(&seen);
         let hidden = self.embeddings.forward(batch.ids.clone(), seen.types.clone(), positions, self.precision);
         self.encoder.stages(hidden, hide_padding(&seen), past)
     }

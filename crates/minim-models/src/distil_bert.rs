@@ -228,8 +228,9 @@ pub struct DistilBert {
 impl Backbone for DistilBert {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         let past = Past(self.tokens().prefix());
-        let hide = past.unhidden(hide_padding(&batch.behind(self.tokens().virtual_tokens())));
-        let hidden = self.embeddings.forward(batch.ids.clone(), past.len(), self.precision);
+        let seen = batch.behind(self.tokens().virtual_tokens());
+        let hide = past.unhidden(hide_padding(&seen));
+        let hidden = self.embeddings.forward(batch.ids.clone(), past.positions(&seen), self.precision);
         let layers = &self.transformer.layer;
         Stages::new(hidden, layers, past, move |layer, hidden, view| layer.forward(hidden, view.hiding(hide.as_ref())))
     }
@@ -257,11 +258,8 @@ struct Embeddings {
 }
 
 impl Embeddings {
-    /// `first` is the position of the first token.
-    fn forward(&self, ids: Tensor<2, Int>, first: usize, precision: FloatDType) -> Tensor<3> {
+    fn forward(&self, ids: Tensor<2, Int>, positions: Tensor<2, Int>, precision: FloatDType) -> Tensor<3> {
         let words = self.word_embeddings.forward(ids, precision);
-        let (first, [_, seq, _]) = (first as i64, words.dims());
-        let positions = Tensor::<1, Int>::arange(first..first + seq as i64, &words.device()).unsqueeze::<2>();
         let positions = self.position_embeddings.forward(positions).cast(precision); // [1, seq, dim]
         self.dropout.forward(self.layer_norm.forward(words + positions))
     }

@@ -208,7 +208,7 @@ impl Backbone for MobileBert {
         let past = Past(self.tokens().prefix());
         let seen = batch.behind(self.tokens().virtual_tokens());
         let hide = past.unhidden(hide_padding(&seen));
-        let hidden = self.embeddings.forward(batch.ids.clone(), &seen, past.len(), self.precision);
+        let hidden = self.embeddings.forward(batch.ids.clone(), &seen, past, self.precision);
         let layers = &self.encoder.layer;
         Stages::new(hidden, layers, past, move |layer, hidden, view| layer.forward(hidden, view.hiding(hide.as_ref())))
     }
@@ -245,10 +245,8 @@ struct Embeddings {
 }
 
 impl Embeddings {
-    /// `seen` is the batch behind its virtual tokens, which have neighbours as other tokens do, and `first` the position of the first token.
-    fn forward(&self, ids: Tensor<2, Int>, seen: &TokenBatch, first: usize, precision: FloatDType) -> Tensor<3> {
-        let (first, [_, seq]) = (first as i64, seen.dims());
-        let positions = Tensor::<1, Int>::arange(first..first + seq as i64, &ids.device()).unsqueeze::<2>();
+    /// `seen` is the batch behind its virtual tokens, which have neighbours as other tokens do.
+    fn forward(&self, ids: Tensor<2, Int>, seen: &TokenBatch, past: Past<'_>, precision: FloatDType) -> Tensor<3> {
         let mut words = self.word_embeddings.forward(ids, precision);
         if self.trigram {
             words = trigrams(words, seen);
@@ -256,7 +254,7 @@ impl Embeddings {
         if self.transform {
             words = self.embedding_transformation.forward(words);
         }
-        let positions = self.position_embeddings.forward(positions).cast(precision); // [1, seq, hidden]
+        let positions = self.position_embeddings.forward(past.positions(seen)).cast(precision); // [1, seq, hidden]
         let types = self.token_type_embeddings.forward(seen.types.clone()).cast(precision);
         self.dropout.forward(self.layer_norm.forward(words + positions + types))
     }
