@@ -22,9 +22,9 @@ use crate::dataset::Splits;
 use crate::error::{Error, shown};
 use crate::example::Tagged;
 use crate::format::Origin;
-use crate::i2b2_xml::{self, KnownFlaw, Placing, Unverified, check_unverified};
+use crate::i2b2_xml::{self, KnownFlaw, Placing, Unverified, read_documents};
 use crate::label_set::LabelSet;
-use crate::official_parts::{Document, Part, assemble_parts};
+use crate::official_parts::{Document, Part, assemble_parts, lose_last};
 use crate::record::File;
 use crate::release_folder::{ReleaseFile, files_below};
 use crate::source::read_text;
@@ -91,22 +91,14 @@ impl I2b2Phi {
     /// # Errors
     /// Those of [`Corpus::read`].
     pub fn read_noting(&self, root: &Path) -> Result<(Splits<Tagged>, Notes), Error> {
-        let mut counts = Notes::default();
-        let (mut documents, mut first, mut in_test) = (Vec::new(), None, 0);
-        for file in release(root)? {
+        let files = release(root)?.into_iter().map(|file| {
             let part = if file.is_test() { Part::Test } else { Part::Training };
-            let before = counts.annotations;
-            let (document, unverified) = self.document(&file, part, &mut counts)?;
-            first = first.or(unverified);
-            in_test += if part == Part::Test { counts.annotations - before } else { 0 };
-            documents.push(document);
-        }
-        check_unverified(&counts, in_test, first)?;
+            (file, part)
+        });
+        let (documents, counts) = read_documents(files, |file, part, counts| self.document(file, part, counts))?;
         let mut splits = assemble_parts(CORPUS, LabelSet::new(labels())?, documents, root)?;
         if self.as_published {
-            for split in [&mut splits.train, &mut splits.validation, &mut splits.test] {
-                split.pop();
-            }
+            lose_last(&mut splits);
         }
         Ok((splits, counts))
     }

@@ -15,8 +15,10 @@ use std::borrow::Cow;
 
 use crate::annotation_notes::Notes;
 use crate::error::Error;
+use crate::example::Tagged;
 use crate::format::Origin;
-use crate::official_parts::Part;
+use crate::official_parts::{Document, Part};
+use crate::release_folder::ReleaseFile;
 use crate::standoff::{Characters, Span, decode_entities, entity, longest, same_text, with_plain_line_ends};
 use crate::xml;
 
@@ -279,11 +281,32 @@ impl Placing<'_> {
     }
 }
 
+/// Reads the documents of a release, and counts what became of their annotations.
+///
+/// # Errors
+/// Those of `document`, and what [`check_unverified`] gives.
+pub(crate) fn read_documents(
+    files: impl IntoIterator<Item = (ReleaseFile, Part)>,
+    document: impl Fn(&ReleaseFile, Part, &mut Notes) -> Result<(Document<Tagged>, Unverified), Error>,
+) -> Result<(Vec<Document<Tagged>>, Notes), Error> {
+    let mut counts = Notes::default();
+    let (mut documents, mut first, mut in_test) = (Vec::new(), None, 0);
+    for (file, part) in files {
+        let before = counts.annotations;
+        let (document, unverified) = document(&file, part, &mut counts)?;
+        first = first.or(unverified);
+        in_test += if part == Part::Test { counts.annotations - before } else { 0 };
+        documents.push(document);
+    }
+    check_unverified(&counts, in_test, first)?;
+    Ok((documents, counts))
+}
+
 /// Refuses a test part of which more than one tag in a hundred has another text at its offsets: that is another corpus.
 ///
 /// # Errors
 /// The first such tag.
-pub(crate) fn check_unverified(counts: &Notes, test_annotations: usize, first: Unverified) -> Result<(), Error> {
+fn check_unverified(counts: &Notes, test_annotations: usize, first: Unverified) -> Result<(), Error> {
     match first {
         Some(error) if counts.unverified * 100 > test_annotations => Err(error),
         _ => Ok(()),
