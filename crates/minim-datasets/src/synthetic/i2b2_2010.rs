@@ -1,11 +1,11 @@
 //! The synthetic twin of i2b2 2010: notes of three hospitals' habits, with concepts and relations in `.con` and `.rel` files.
 //!
 //! One archive serves `i2b2-2010-concepts` and `i2b2-2010-relations`. The last noun of a concept decides its kind, as in
-//! `synthetic-concepts`; what was started or stopped, meant or not meant, and in which order, decides a relation: its clauses come
-//! in pairs of the same words, also between the mentions, with another relation each. The quirks: lines
-//! that begin with a space (their tokens count one higher), concepts over two lines, touching and overlapping ones, two
-//! relations on one pair, a relation that stands twice, escaped characters, letters beyond ASCII, `\r\n`, a last line without
-//! an end, and concept files that do not keep the order of the text.
+//! `synthetic-concepts`; what was started or stopped, meant or not meant, and in which order, decides a relation: most clauses come
+//! in pairs of the same words, also between two mentions, that state something else. The quirks: lines that begin with a space
+//! (their tokens count one higher), concepts over two lines, touching and overlapping ones, two relations on one pair, a relation
+//! that stands twice, escaped characters, letters beyond ASCII, `\r\n`, a last line without an end, and concept files that do not
+//! keep the order of the text.
 
 use std::path::Path;
 
@@ -181,7 +181,7 @@ fn clauses(composer: &Composer<'_>, draw: &mut Draw) -> Sentence {
         sentence.line.text = format!("{} ,", composer.grammar.draw(draw, "lead"));
     }
     clause(composer, draw, &mut sentence);
-    if draw.chance(45) {
+    if draw.chance(25) {
         let joiner = composer.grammar.draw(draw, "joiner");
         sentence.line.append(Line { text: joiner, mentions: Vec::new() });
         clause(composer, draw, &mut sentence);

@@ -2,7 +2,8 @@
 //!
 //! The rule: the note is for the team of the one finding that is asserted of the patient, now. Three findings, drawn as that one
 //! is, are denied, long over, a relative's or only feared. All notes have the same cues, so that the words of a note without
-//! their order say which teams it may be for and not which of them: what stands beside what decides, and what stands first mostly.
+//! their order say which teams it may be for and not which of them: what stands beside a finding decides. The asserted one mostly
+//! stands first.
 
 use std::path::Path;
 

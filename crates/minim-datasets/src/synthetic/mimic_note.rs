@@ -2,9 +2,10 @@
 //!
 //! The rule: none, one or two of a patient's organs fail now, the patient was frail before or not, and is to be operated on or
 //! not. Two failing organs are fatal, and so is one in the frail; for all others a failing organ counts two, frailty one and an
-//! operation one towards the class of the stay. All of it is told as it is now and as it was before, good in one
-//! sentence and bad in the other, so that what stands where decides. Beside that as many severe findings as organs fail are asserted; every note
-//! mentions two to four of them, mostly denied, long over, a relative's or only feared, so that what stands with what decides.
+//! operation one towards the class of the stay. The present illness begins with how all of that is now and how it was before, good
+//! in one sentence and bad in the other; now mostly comes first, and its cue tells where it does not. Besides, as many severe
+//! findings are asserted as organs fail; every note mentions two to four of them, mostly denied, long over, a relative's or only
+//! feared. So all outcomes have the same words, and what stands with what decides.
 
 use super::draw::Draw;
 use super::grammar::Grammar;
@@ -91,7 +92,9 @@ pub(super) fn story(grammar: &Grammar, draw: &mut Draw, stay: Stay, masked: bool
     draw.shuffle(&mut present);
     draw.shuffle(&mut other);
     let split = draw.between(1, 2);
-    let mut illness = vec![grammar.draw(draw, "illness.opening")];
+    // First, so that a model that reads no more than the beginning has both.
+    let mut illness = states(grammar, draw, stay).to_vec();
+    illness.push(grammar.draw(draw, "illness.opening"));
     let mut told = statements(grammar, draw, "present", "and", &present[..split]);
     told.extend(statements(grammar, draw, "present", "and", &present[split..]));
     told.extend(statements(grammar, draw, "absent", "or", &other[..1]));
@@ -108,7 +111,6 @@ pub(super) fn story(grammar: &Grammar, draw: &mut Draw, stay: Stay, masked: bool
             _ => told.extend(sentences),
         }
     }
-    illness.extend(states(grammar, draw, stay));
     let social = [grammar.draw(draw, "social.line"), grammar.draw(draw, "social.line")];
     draw.shuffle(&mut told);
     illness.extend(told);
@@ -137,13 +139,12 @@ pub(super) fn story(grammar: &Grammar, draw: &mut Draw, stay: Stay, masked: bool
 fn states(grammar: &Grammar, draw: &mut Draw, stay: Stay) -> [String; 2] {
     let mut organs = ORGANS;
     draw.shuffle(&mut organs);
-    let mut good_now = [
+    let good_now = [
         (organs[0], stay.severe < 1),
         (organs[1], stay.severe < 2),
         ("mobility", !stay.frail),
         ("operation", stay.planned),
     ];
-    draw.shuffle(&mut good_now);
     let told = good_now.map(|(what, good)| {
         let name = grammar.draw(draw, what);
         let [good_state, bad_state] =
@@ -155,7 +156,7 @@ fn states(grammar: &Grammar, draw: &mut Draw, stay: Stay) -> [String; 2] {
         let template = grammar.pick(draw, list);
         grammar.expand_with(draw, template, "list", &states)
     });
-    if draw.chance(35) {
+    if draw.chance(25) {
         sentences.reverse();
     }
     sentences
