@@ -21,12 +21,11 @@ use crate::dataset::Splits;
 use crate::error::{Error, shown};
 use crate::example::Tagged;
 use crate::format::Origin;
-use crate::i2b2_xml::{self, Placing, Unverified, read_documents};
+use crate::i2b2_xml::{Placing, Release, TaggedNote, Unverified};
 use crate::label_set::LabelSet;
-use crate::official_parts::{Document, Part, assemble_parts, lose_last};
+use crate::official_parts::{Document, Part};
 use crate::record::File;
 use crate::release_folder::{ReleaseFile, files_below};
-use crate::source::read_text;
 use crate::standoff::{Layout, Wording, longest, words};
 
 const KINDS: [&str; 6] = ["PROBLEM", "TEST", "TREATMENT", "CLINICAL_DEPT", "OCCURRENCE", "EVIDENTIAL"];
@@ -74,25 +73,19 @@ impl I2b2Events {
     /// # Errors
     /// Those of [`Corpus::read`].
     pub fn read_noting(&self, root: &Path) -> Result<(Splits<Tagged>, Notes), Error> {
-        let (documents, counts) =
-            read_documents(release(root)?, |file, part, counts| self.document(file, part, counts))?;
-        let mut splits = assemble_parts(CORPUS, LabelSet::fixed(&LABELS), documents, root)?;
-        if self.as_published {
-            lose_last(&mut splits);
-        }
-        Ok((splits, counts))
+        let labels = LabelSet::fixed(&LABELS);
+        Release { corpus: CORPUS, labels, root, expected: EXPECTED, kind: "type", as_published: self.as_published }
+            .read(release(root)?, |file, note, part, counts| self.document(file, note, part, counts))
     }
 
     fn document(
         &self,
         file: &ReleaseFile,
+        note: &TaggedNote,
         part: Part,
         counts: &mut Notes,
     ) -> Result<(Document<Tagged>, Unverified), Error> {
         let origin = Origin { path: &file.path, stem: &file.stem };
-        let note = i2b2_xml::read(origin, &read_text(&file.path, EXPECTED)?, "type")?;
-        counts.documents += 1;
-        counts.mended_files += usize::from(note.mended);
         let mut events = Vec::new();
         for (place, tag) in note.tags.iter().enumerate().filter(|(_, tag)| tag.element == "EVENT") {
             let kind = tag.kind.as_deref().map(str::trim).unwrap_or_default();
@@ -109,7 +102,7 @@ impl I2b2Events {
             })?;
             events.push((place, kind));
         }
-        let placing = Placing { origin, note: &note, part, known_flaw: None };
+        let placing = Placing { origin, note, part, known_flaw: None };
         let (spans, unverified) = placing.spans(events.into_iter(), counts)?;
         let (spans, wording) =
             if self.as_published { (spans, Wording::Spaces) } else { (longest(&spans), Wording::Pieces) };

@@ -6,6 +6,7 @@
 //! kind of premise and of hypothesis goes with each label equally often: either sentence alone tells nothing, and the words of
 //! both tell no more as long as they are only added up.
 
+use std::collections::HashSet;
 use std::iter;
 use std::path::Path;
 
@@ -14,7 +15,7 @@ use serde::Serialize;
 use super::draw::Draw;
 use super::grammar::Grammar;
 use super::icd9_triage::{card, sizes};
-use super::{ENTITIES, Error, PEOPLE, save};
+use super::{ENTITIES, Error, PEOPLE, REPEATS, save};
 use crate::mednli::LABELS;
 
 pub(super) const GRAMMAR: &[&str] = &[PEOPLE, ENTITIES, include_str!("mortality.txt"), include_str!("mednli.txt")];
@@ -49,13 +50,22 @@ pub(super) fn write(out: &Path, size: usize, seed: u64) -> Result<(), Error> {
     std::fs::create_dir_all(out).map_err(|source| Error::Write { path: out.to_owned(), source })?;
     let grammar = Grammar::read(GRAMMAR);
     let sizes = sizes(size, SIZES);
-    let files = ["mli_train_v1.jsonl", "mli_dev_v1.jsonl", "mli_test_v1.jsonl"];
-    for ((file, split), size) in files.iter().zip(["train", "validation", "test"]).zip(sizes) {
+    let mut seen = HashSet::new();
+    // Train comes last, so that asking for more of it leaves the others as they are.
+    for (file, split, size) in [
+        ("mli_test_v1.jsonl", "test", sizes[2]),
+        ("mli_dev_v1.jsonl", "validation", sizes[1]),
+        ("mli_train_v1.jsonl", "train", sizes[0]),
+    ] {
         let mut draw = Draw::stream(seed, &format!("mednli/{split}"));
         let mut text = String::new();
         let mut made = 0;
         while made < size {
-            let premise = Premise::draw(&grammar, &mut draw);
+            // No premise stands twice, let alone in two splits.
+            let premise = iter::repeat_with(|| Premise::draw(&grammar, &mut draw))
+                .take(REPEATS)
+                .find(|premise| seen.insert(premise.text.clone()));
+            let premise = premise.ok_or(Error::Exhausted { name: "mednli", split, made, wanted: size })?;
             let mut labels = [0, 1, 2];
             draw.shuffle(&mut labels);
             for label in labels.into_iter().take(size - made) {

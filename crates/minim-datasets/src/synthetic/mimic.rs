@@ -95,11 +95,11 @@ fn write_card(recipe: Mimic, out: &Path, size: usize, seed: u64, found: [usize; 
     let labels = recipe.labels();
     let labels: Vec<&str> = labels.names().iter().map(String::as_str).collect();
     let card = SyntheticCard {
-        name: &name,
-        reader: &name,
+        name,
+        reader: name,
         task: "sequence-classification",
         source: format!(", as the tables that {name} reads; no patient, no other corpus."),
-        command: &name,
+        command: name,
         size,
         seed,
         splits: format!(
