@@ -60,7 +60,11 @@ fn adapters_saved_by_peft_give_its_logits_and_merge_without_changing_them() {
 fn what_was_merged_is_unmerged_to_the_same_weights() {
     let device = cpu();
     for (base, adapter, inputs, expected) in cases() {
-        let (model, ..) = adapted(&base, Some(&adapter), &device);
+        let (model, method, _) = adapted(&base, Some(&adapter), &device);
+        if method.virtual_tokens() > 0 {
+            assert!(Merged::new(model).is_err(), "{adapter}: no weight can express virtual tokens");
+            continue;
+        }
         let batch = inputs.batch(&device);
         let before = Published::values(&model);
         let merged = Merged::new(model).unwrap();
