@@ -13,3 +13,4 @@ mod gradients;
 mod interchange;
 mod logits;
 mod memory;
+mod quantised;

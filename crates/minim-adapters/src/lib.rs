@@ -33,6 +33,7 @@
 //! weight gradient in the backward pass, which is what makes an adapter cheap to train.
 
 mod adapter;
+mod attached;
 mod by_module;
 mod count;
 mod dora;
@@ -43,13 +44,16 @@ mod ln_tuning;
 mod lora;
 mod merge;
 mod method;
+mod nf4;
 mod parameter;
 pub mod peft;
+mod quantised;
 mod random;
 mod targets;
 mod tuned;
 mod vera;
 mod walk;
+mod weight;
 
 pub use adapter::Adapter;
 pub use count::{Counts, count};
@@ -59,8 +63,10 @@ pub use linear::Linear;
 pub use ln_tuning::LnTuningConfig;
 pub use lora::{Bias, Lora, LoraConfig};
 pub use merge::merge;
-pub use method::{Method, attach, is_saved_whole, module_of};
+pub use method::{Method, attach, attach_quantised, is_saved_whole, module_of};
 pub use parameter::{lazy, zeros};
+pub use quantised::{Format, Product, Quantisation, Quantised, keep};
 pub use random::Draw;
 pub use targets::{Restriction, Targets};
 pub use vera::{Vera, VeraConfig};
+pub use weight::Weight;

@@ -10,11 +10,11 @@ use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy};
-use minim_adapters::{attach, count};
+use minim_adapters::count;
 use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
 use minim_experiment::{
-    Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run, Scores, Status,
-    Versions, stream,
+    BasePrecision, Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run,
+    Scores, Status, Versions, stream,
 };
 use minim_models::published_name;
 use minim_tasks::{Cache, Place, Tokenizer};
@@ -24,8 +24,7 @@ use crate::learnable::Learnable;
 use crate::loader::Loader;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
-    Encoded, Error, WarmUp, adapter_method, assess, evaluate, examples, halve_frozen, optimizer, run_folder,
-    targets_note,
+    Encoded, Error, WarmUp, adapter_method, assess, attach_in, evaluate, examples, optimizer, run_folder, targets_note,
 };
 
 /// How to train, beside what the run says.
@@ -82,9 +81,9 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     if let Some(runs) = std::env::var("MINIM_CONCURRENT_RUNS").ok().filter(|runs| runs != "1") {
         notes.push(format!("{runs} runs at a time on this machine: seconds are longer than alone"));
     }
-    let model = attach(loaded.model, &method, &modules_to_save, stream(run.seed, Purpose::Init), published_name)?;
+    let (held, seed) = (run_folder::base_precision(run), stream(run.seed, Purpose::Init));
+    let (mut model, base_memory_bytes) = attach_in(loaded.model, &method, &modules_to_save, seed, held)?;
     let counts = count(&model, &method, &modules_to_save, published_name);
-    let mut model = model;
     if training.precision == Precision::Bf16 {
         if !device.supports_dtype(FloatDType::BF16) || options.device.name == "cpu" {
             return Err(Error::Input(format!("precision bf16 is not supported on {}; use fp32", options.device.name)));
@@ -92,11 +91,13 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         model.set_precision(FloatDType::BF16);
         notes.push("bf16: activations in bf16, trained parameters in fp32".into());
     }
-    if run_folder::is_base_bf16(run) {
-        // Loaded weights are in bf16 already; fresh ones are not.
-        model = halve_frozen(model, &modules_to_save);
-        notes.push("frozen weight matrices are held in bf16".into());
-    }
+    let in_bits = |format| format!("frozen linear weights are held in {format}, embeddings in bf16");
+    notes.extend(match held {
+        BasePrecision::Fp32 => None,
+        BasePrecision::Bf16 => Some("frozen weight matrices are held in bf16".into()),
+        BasePrecision::Int8 => Some(in_bits("int8, a scale for each output")),
+        BasePrecision::Nf4 => Some(in_bits("NF4 with double quantisation")),
+    });
     for note in &notes {
         tracing::info!("{note}");
     }
@@ -240,6 +241,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
             peak_device_memory_bytes: peak_device_bytes,
             kept_bytes: run_folder::folder_bytes(&run_folder::trained_folder(&options.folder)),
             base_bytes: run_folder::folder_bytes(checkpoint.folder()),
+            base_memory_bytes: Some(base_memory_bytes),
         }),
         parameters: Some(Parameters {
             total: counts.total as u64,
