@@ -118,14 +118,21 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
                 assert_eq!(counts, count(&dense, &method, &modules, published_name), "{family}{name}");
                 let (logits, found) = trained(quantised, &case);
                 let (expected_logits, expected) = trained(dense, &case);
-                for logits in [logits, merged] {
-                    assert!(furthest(&logits, &expected_logits) < 1e-5, "{family}{name} in {format:?}: logits");
+                let largest = expected_logits.iter().fold(1.0_f32, |most, value| most.max(value.abs()));
+                for (logits, of) in [(logits, "trained"), (merged, "merged")] {
+                    let off = furthest(&logits, &expected_logits);
+                    assert!(off <= 1e-5 * largest, "{family}{name} in {format:?}: {of}: {off} of {largest}");
                 }
                 assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{family}{name}");
                 for (key, expected) in expected {
                     let largest = expected.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
                     let off = furthest(&found[&key], &expected);
-                    assert!(off <= 1e-4 * largest + 1e-7, "{family}{name} in {format:?}: {key}: {off} of {largest}");
+                    // In exact arithmetic a softmax ignores a shift of the keys, so what is left there is rounding.
+                    let keys = ["key.bias", "k_lin.bias", "k_proj.bias"].iter().any(|bias| key.ends_with(bias));
+                    assert!(
+                        off <= if keys { 1e-5 } else { 1e-4 * largest },
+                        "{family}{name} in {format:?}: {key}: {off} of {largest}"
+                    );
                 }
                 tested += 1;
             }
