@@ -21,7 +21,7 @@ use crate::fixtures::{
     FAMILIES, Inputs, Published, cpu, cross_entropy, flat_logits, folder, furthest, json, loaded, tensors, values,
 };
 
-const FORMATS: [Format; 2] = [Format::Int8, Format::Nf4];
+const FORMATS: [Format; 3] = [Format::Bf16, Format::Int8, Format::Nf4];
 
 #[derive(Module, Debug)]
 struct Layers {
@@ -138,7 +138,7 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
             }
         }
     }
-    assert!(tested >= 100, "{tested} adapters in two formats");
+    assert!(tested >= 150, "{tested} adapters in three formats");
 }
 
 /// Sets LoRA's second factors to 0, so that a merged weight is the one below.

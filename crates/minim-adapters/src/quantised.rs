@@ -8,6 +8,8 @@ use crate::nf4::{self, BLOCK, MAGNITUDES, QUANTILES};
 /// In which bits a frozen weight is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
+    /// bfloat16.
+    Bf16,
     /// 8-bit integers with a scale for each output: `w = scale·q`, q in -127..=127. Dettmers et al. 2022, arXiv 2208.07339, section 2.1
     /// (without its outliers in 16 bits).
     Int8,
@@ -35,7 +37,7 @@ pub struct Quantisation {
     pub product: Product,
 }
 
-/// A frozen weight of a [`crate::Linear`] in few bits. Blocks and scales follow PyTorch's `[out, in]`, so that the numbers are those of other
+/// A frozen weight of a [`crate::Linear`] in few bits: its codes, in the formats that have codes. Blocks and scales follow PyTorch's `[out, in]`, so that the numbers are those of other
 /// libraries.
 #[derive(Clone)]
 pub struct Quantised {
@@ -47,6 +49,8 @@ pub struct Quantised {
 
 #[derive(Clone)]
 enum Codes {
+    /// `[in, out]`
+    Bf16(Tensor<2>),
     Int8 {
         /// `[out, in]`, int8
         codes: Tensor<2, Int>,
@@ -103,9 +107,14 @@ impl Quantiser {
     pub(crate) fn quantise(&mut self, weight: Tensor<2>) -> Quantised {
         let device = weight.device().without_autodiff();
         let [inputs, outputs] = weight.dims();
-        let elements: Vec<f32> = weight.transpose().into_data().iter::<f32>().collect();
+        let elements = |weight: Tensor<2>| weight.transpose().into_data().iter::<f32>().collect::<Vec<f32>>();
         let codes = match self.how.format {
+            Format::Bf16 => {
+                self.bytes += 2 * (inputs * outputs) as u64;
+                Codes::Bf16(weight.without_autodiff().cast(FloatDType::BF16))
+            }
             Format::Int8 => {
+                let elements = elements(weight);
                 let rows = || elements.chunks(inputs.max(1));
                 let scales: Vec<f32> = rows().map(|row| nf4::largest_of(row) / 127.0).collect();
                 let nearest = |x: f32, scale: f32| if scale == 0.0 { 0 } else { (x / scale).round() as i8 };
@@ -118,7 +127,7 @@ impl Quantiser {
                 }
             }
             Format::Nf4 => {
-                let nf4::Packed { codes, magnitudes, scales, offset } = nf4::pack(&elements);
+                let nf4::Packed { codes, magnitudes, scales, offset } = nf4::pack(&elements(weight));
                 self.bytes += (codes.len() + magnitudes.len() + 4 * scales.len() + 4) as u64;
                 let groups = scales.len();
                 Codes::Nf4 {
@@ -142,6 +151,7 @@ impl Quantised {
     pub fn dense(&self, dtype: DType) -> Tensor<2> {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let weight = match &self.codes {
+            Codes::Bf16(weight) => return cast(weight.clone(), dtype),
             Codes::Int8 { codes, scales } => codes.clone().float().cast(FloatDType::F32) * scales.clone(),
             Codes::Nf4 { tables, codes, magnitudes, scales, offset } => {
                 let blocks = codes.dims()[0] * 2 / BLOCK;
@@ -158,8 +168,7 @@ impl Quantised {
                 elements.reshape([outputs, inputs])
             }
         };
-        let weight = if weight.dtype() == dtype { weight } else { weight.cast(dtype) };
-        weight.transpose()
+        cast(weight, dtype).transpose()
     }
 
     /// `[in, out]`
@@ -187,6 +196,7 @@ impl Quantised {
     /// The same on another device; never with autodiff, since nothing here is trained.
     pub(crate) fn on(self, device: &Device) -> Self {
         let codes = match self.codes {
+            Codes::Bf16(weight) => Codes::Bf16(floating_on(weight, device)),
             Codes::Int8 { codes, scales } => {
                 Codes::Int8 { codes: integer_on(codes, device), scales: floating_on(scales, device) }
             }
@@ -205,11 +215,16 @@ impl Quantised {
 impl fmt::Debug for Quantised {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let format = match self.codes {
+            Codes::Bf16(_) => Format::Bf16,
             Codes::Int8 { .. } => Format::Int8,
             Codes::Nf4 { .. } => Format::Nf4,
         };
         write!(formatter, "Quantised({format:?}, [{}, {}])", self.inputs, self.outputs)
     }
+}
+
+fn cast(weight: Tensor<2>, dtype: DType) -> Tensor<2> {
+    if weight.dtype() == dtype { weight } else { weight.cast(dtype) }
 }
 
 fn floats<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
@@ -285,7 +300,7 @@ mod tests {
     #[test]
     fn bytes_are_those_of_the_paper() {
         let weight = floats(Draw::new(3, "weight").normal(1024 * 1024, 1.0), [1024, 1024], &Device::flex());
-        for (format, bits) in [(Format::Int8, 8.0 + 32.0 / 1024.0), (Format::Nf4, 4.127)] {
+        for (format, bits) in [(Format::Bf16, 16.0), (Format::Int8, 8.0 + 32.0 / 1024.0), (Format::Nf4, 4.127)] {
             let mut quantiser = Quantiser::new(Quantisation { format, product: keep });
             drop(quantiser.quantise(weight.clone()));
             let found = quantiser.bytes as f64 * 8.0 / (1024.0 * 1024.0);

@@ -12,8 +12,8 @@ use crate::device::remade;
 /// Prepares a model for training by `method`, its frozen base held in `precision`, and says how many bytes the model takes without what the
 /// adapter brings in.
 ///
-/// In bf16 are all frozen matrices. In 8 or 4 bits are the weights of linear layers; the other matrices, embeddings, are in bf16 then. Biases and
-/// normalisations stay as they are: they are few bytes, and statistics need the bits.
+/// So held are the weights of linear layers; other matrices, embeddings, are in bf16 wherever they are not in fp32. Biases and normalisations
+/// stay as they are: they are few bytes, and statistics need the bits.
 ///
 /// # Errors
 /// [`Error::Adapter`] for settings out of range, for targets that match nothing, and for full fine-tuning in 8 or 4 bits.
@@ -25,24 +25,23 @@ pub fn attach_in<M: Module>(
     precision: BasePrecision,
 ) -> Result<(M, u64), Error> {
     let format = match precision {
+        BasePrecision::Bf16 if *method == Method::Full => None,
+        BasePrecision::Fp32 => None,
+        BasePrecision::Bf16 => Some(Format::Bf16),
         BasePrecision::Int8 => Some(Format::Int8),
         BasePrecision::Nf4 => Some(Format::Nf4),
-        BasePrecision::Fp32 | BasePrecision::Bf16 => None,
     };
-    let (mut model, quantised) = match format {
-        None => (attach(model, method, modules_to_save, seed, published_name)?, None),
+    let mut walk = Base { modules_to_save, quantised: format.is_some(), path: Vec::new(), bytes: 0 };
+    let (model, quantised) = match format {
+        None => (attach(model, method, modules_to_save, seed, published_name)?, 0),
         Some(format) => {
             let how = Quantisation { format, product: remade };
             let (model, bytes) = attach_quantised(model, method, modules_to_save, seed, published_name, how)?;
-            (model, Some(bytes))
+            (model.map(&mut walk), bytes)
         }
     };
-    let mut walk = Base { modules_to_save, quantised: quantised.is_some(), path: Vec::new(), bytes: 0 };
-    if precision != BasePrecision::Fp32 && *method != Method::Full {
-        model = model.map(&mut walk);
-    }
     model.visit(&mut walk);
-    Ok((model, walk.bytes + quantised.unwrap_or(0)))
+    Ok((model, walk.bytes + quantised))
 }
 
 /// Halves the frozen matrices, and counts bytes.
