@@ -94,7 +94,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let in_bits = |format| format!("frozen linear weights are held in {format}, embeddings in bf16");
     notes.extend(match held {
         BasePrecision::Fp32 => None,
-        BasePrecision::Bf16 => Some("frozen weight matrices are held in bf16".into()),
+        BasePrecision::Bf16 => Some(in_bits("bf16")),
         BasePrecision::Int8 => Some(in_bits("int8, a scale for each output")),
         BasePrecision::Nf4 => Some(in_bits("NF4 with double quantisation")),
     });
