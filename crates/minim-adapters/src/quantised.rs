@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{DType, Device, FloatDType, Int, Shape, Tensor, TensorData};
@@ -58,7 +59,7 @@ enum Codes {
         scales: Tensor<2>,
     },
     Nf4 {
-        tables: Tables,
+        tables: Arc<Tables>,
         /// `[blocks * 32]`, uint8, two elements each
         codes: Tensor<1, Int>,
         /// `[groups * 256]`, uint8
@@ -70,7 +71,6 @@ enum Codes {
 }
 
 /// What NF4's codes stand for; the same for all layers.
-#[derive(Clone)]
 struct Tables {
     /// `[256, 2]`: the two elements of a byte
     pairs: Tensor<2>,
@@ -84,15 +84,18 @@ impl Tables {
         Self { pairs: floats(pairs, [256, 2], device), magnitudes: floats(nf4::dynamic(), [256, 1], device) }
     }
 
-    fn on(self, device: &Device) -> Self {
-        Self { pairs: floating_on(self.pairs, device), magnitudes: floating_on(self.magnitudes, device) }
+    fn on(&self, device: &Device) -> Self {
+        Self {
+            pairs: floating_on(self.pairs.clone(), device),
+            magnitudes: floating_on(self.magnitudes.clone(), device),
+        }
     }
 }
 
 /// Quantises weights, one after another.
 pub(crate) struct Quantiser {
     how: Quantisation,
-    tables: Option<Tables>,
+    tables: Option<Arc<Tables>>,
     /// Bytes of all that was quantised.
     pub(crate) bytes: u64,
 }
@@ -131,7 +134,7 @@ impl Quantiser {
                 self.bytes += (codes.len() + magnitudes.len() + 4 * scales.len() + 4) as u64;
                 let groups = scales.len();
                 Codes::Nf4 {
-                    tables: self.tables.get_or_insert_with(|| Tables::new(&device)).clone(),
+                    tables: self.tables.get_or_insert_with(|| Arc::new(Tables::new(&device))).clone(),
                     codes: bytes(codes, &device),
                     magnitudes: bytes(magnitudes, &device),
                     scales: floats(scales, [groups, 1], &device),
@@ -201,7 +204,7 @@ impl Quantised {
                 Codes::Int8 { codes: integer_on(codes, device), scales: floating_on(scales, device) }
             }
             Codes::Nf4 { tables, codes, magnitudes, scales, offset } => Codes::Nf4 {
-                tables: tables.on(device),
+                tables: Arc::new(tables.on(device)),
                 codes: integer_on(codes, device),
                 magnitudes: integer_on(magnitudes, device),
                 scales: floating_on(scales, device),

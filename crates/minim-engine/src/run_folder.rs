@@ -60,7 +60,7 @@ pub(crate) fn base(
     let checkpoint = match base_precision(run) {
         BasePrecision::Fp32 => checkpoint,
         BasePrecision::Bf16 => checkpoint.bf16(),
-        BasePrecision::Int8 | BasePrecision::Nf4 => checkpoint.lazy(),
+        BasePrecision::Int8 | BasePrecision::Nf4 => checkpoint.bf16().lazy(),
     };
     let seed = stream(run.seed, Purpose::Init);
     let loaded = match run.model.init {

@@ -322,7 +322,11 @@ fn a_quantised_base_is_for_methods_that_freeze_it() {
         run.training.base_precision
     };
     assert_eq!((held("lora-r4"), held("full")), (Some(BasePrecision::Nf4), Some(BasePrecision::Fp32)));
-    check("epochs = 5", "epochs = 5\nbase_precision = \"int4\"", "int8");
+    check(
+        "epochs = 5",
+        "epochs = 5\nbase_precision = \"int4\"",
+        "39: `base_precision` in [training]: \"int4\" is not known; the nearest of fp32, bf16, int8, nf4 is \"int8\"",
+    );
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn canonical(name: &str, family: &Family) -> String {
 pub(super) struct How<'a> {
     /// In which precision a matrix is.
     pub(super) held: &'a dyn Fn(&str) -> Held,
-    /// Whether the weight of a linear layer is read when it is first used.
+    /// Whether the weight of a linear layer is read when it is first used, and in fp32.
     pub(super) later: &'a dyn Fn(&str) -> bool,
 }
 
@@ -159,12 +159,13 @@ impl ModuleMapper for Fill<'_> {
         };
         let (id, device) = (param.id, param.lazy_device());
         // A vector is a bias or a normalisation's: few bytes, and statistics need the bits.
-        let held = if D == 2 { (self.how.held)(&name) } else { Held::F32 };
+        let later = transposed && (self.how.later)(&name);
+        let held = if D == 2 && !later { (self.how.held)(&name) } else { Held::F32 };
         let dtype = match held {
             Held::F32 => DType::F32,
             Held::Bf16 => DType::BF16,
         };
-        if transposed && (self.how.later)(&name) {
+        if later {
             drop(values);
             let (weights, sizes) = (self.weights.clone(), param.lazy_shape());
             let init = move |device: &Device, _: bool| match weights.values(&stored) {

@@ -65,7 +65,7 @@ impl Checkpoint {
     }
 
     /// Reads the weights of linear layers when they are first used, the head's apart: for a base whose weights are made smaller one by one, so
-    /// that they are never in memory together. Loading reads each once, to know that it can be read.
+    /// that they are never in memory together. They are in fp32 whatever else is not. Loading reads each once, to know that it can be read.
     pub fn lazy(self) -> Self {
         Self { lazy: true, ..self }
     }
