@@ -82,13 +82,17 @@ pub(crate) fn attached(base: &str, method: &Method, device: &Device) -> (Classif
     prepared(base, method, Vec::new(), device)
 }
 
-fn prepared(base: &str, method: &Method, more: Vec<String>, device: &Device) -> (Classifier, Vec<String>) {
+/// A base model of the fixtures without dropout.
+pub(crate) fn loaded(base: &str, device: &Device) -> Classifier {
     let (head, labels) = head_of(base);
     let copy = without_dropout(&folder(base));
-    let loaded = Checkpoint::open(copy.path()).unwrap().classifier(head, labels, 0, device).unwrap();
+    Checkpoint::open(copy.path()).unwrap().classifier(head, labels, 0, device).unwrap().model
+}
+
+fn prepared(base: &str, method: &Method, more: Vec<String>, device: &Device) -> (Classifier, Vec<String>) {
     // peft adds these two whatever the file says.
     let modules = [vec!["classifier".to_string(), "score".to_string()], more].concat();
-    (attach(loaded.model, method, &modules, 0, published_name).unwrap(), modules)
+    (attach(loaded(base, device), method, &modules, 0, published_name).unwrap(), modules)
 }
 
 /// A key of an adapter file, or of what is trained in peft's memory, as the names of our parameters: without peft's prefix and its wrappers

@@ -14,4 +14,5 @@ mod gradients;
 mod interchange;
 mod logits;
 mod memory;
+mod quantised;
 mod virtual_tokens;

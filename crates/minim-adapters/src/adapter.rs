@@ -1,8 +1,7 @@
-use burn::module::{Module, Reparameterization};
+use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::module::linear;
 
-use crate::{Ia3, Lora, PTuning, PrefixTuning, PromptTuning, Vera};
+use crate::{Ia3, Lora, PTuning, PrefixTuning, PromptTuning, Vera, Weight};
 
 /// What sits on a [`crate::Linear`]'s weight, or on a [`crate::TokenEmbedding`]'s: one variant per method.
 #[derive(Module, Debug)]
@@ -26,15 +25,15 @@ impl Adapter {
     ///
     /// # Shapes
     /// - `x`: `[.., in]`
-    /// - `weight`: `[in, out]`
+    /// - `weight`: `[in, out]`, maybe in few bits
     /// - `bias`: `[out]`
     /// - output: `[.., out]`
-    pub fn forward<const D: usize>(&self, x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
+    pub fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
         match self {
             Adapter::Lora(lora) => lora.forward(x, weight, bias),
             Adapter::Ia3(ia3) => ia3.forward(x, weight, bias),
             Adapter::Vera(vera) => vera.forward(x, weight, bias),
-            Adapter::Prompt(_) | Adapter::Prefix(_) | Adapter::PTuning(_) => linear(x, weight, bias),
+            Adapter::Prompt(_) | Adapter::Prefix(_) | Adapter::PTuning(_) => weight.product(x, bias),
         }
     }
 
@@ -56,22 +55,14 @@ impl Adapter {
             _ => 0,
         }
     }
-}
 
-impl Reparameterization for Adapter {
-    const NAME: &'static str = "adapter";
-
-    /// The merged weight; virtual tokens leave a table as it is. An IA3 output vector scales the bias as well, which a weight can't express: [`crate::merge`] does.
-    fn apply<const D: usize>(&self, base: Tensor<D>) -> Tensor<D> {
-        let shape = base.shape();
-        let [inputs, outputs] = [shape[0], shape[D - 1]];
-        let base = base.reshape([inputs, outputs]);
-        let merged = match self {
+    /// The same in weight space, `[in, out]`; virtual tokens leave a table as it is.
+    pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {
+        match self {
             Adapter::Lora(lora) => lora.merged(base),
             Adapter::Ia3(ia3) => ia3.merged(base),
             Adapter::Vera(vera) => vera.merged(base),
             Adapter::Prompt(_) | Adapter::Prefix(_) | Adapter::PTuning(_) => base,
-        };
-        merged.reshape(shape)
+        }
     }
 }

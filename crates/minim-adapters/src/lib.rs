@@ -96,6 +96,7 @@
 //! weight gradient in the backward pass, which is what makes an adapter cheap to train.
 
 mod adapter;
+mod attached;
 mod by_module;
 mod combine;
 mod count;
@@ -109,11 +110,13 @@ mod lora;
 mod lstm;
 mod merge;
 mod method;
+mod nf4;
 mod p_tuning;
 mod parameter;
 pub mod peft;
 mod prefix_tuning;
 mod prompt_tuning;
+mod quantised;
 mod random;
 mod resident;
 mod svd;
@@ -122,6 +125,7 @@ mod token_embedding;
 mod tuned;
 mod vera;
 mod walk;
+mod weight;
 
 pub use adapter::Adapter;
 pub use combine::{Arithmetic, Combination, MajoritySign, combine};
@@ -134,13 +138,15 @@ pub use ln_tuning::LnTuningConfig;
 pub use lora::{Bias, Lora, LoraConfig};
 pub use lstm::{BiLstm, Lstm};
 pub use merge::{Merged, merge};
-pub use method::{Method, attach, is_saved_whole, module_of};
+pub use method::{Method, attach, attach_quantised, is_saved_whole, module_of};
 pub use p_tuning::{EncoderKind, PTuning, PTuningConfig, PromptEncoder};
 pub use parameter::{lazy, zeros};
 pub use prefix_tuning::{PrefixTuning, PrefixTuningConfig, Projection};
 pub use prompt_tuning::{PromptInit, PromptTuning, PromptTuningConfig};
+pub use quantised::{Format, Product, Quantisation, Quantised, keep};
 pub use random::Draw;
 pub use resident::Resident;
 pub use targets::{Restriction, Targets};
 pub use token_embedding::TokenEmbedding;
 pub use vera::{Vera, VeraConfig};
+pub use weight::Weight;

@@ -2,10 +2,11 @@ use burn::module::{Module, Param};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
+use crate::Draw;
+use crate::attached::Attached;
 use crate::parameter::{lazy, like, zeros};
-use crate::{Adapter, Draw};
 
-/// A linear layer that applies the [`Adapter`] on its weight, if there is one: `y = x·W + b`.
+/// A linear layer that applies the [`crate::Adapter`] on its weight, if there is one: `y = x·W + b`.
 ///
 /// Named `Linear` on purpose: [`crate::attach`] and the checkpoint loader know a layer whose weight PyTorch holds transposed by "Struct:Linear"
 /// in burn's traversal (as burn-store does).
@@ -39,9 +40,9 @@ impl Linear {
     /// - output: `[.., out]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let bias = self.bias.as_ref().map(|b| like(b.val(), &x));
-        match self.weight.reparameterization::<Adapter>() {
+        match self.weight.reparameterization::<Attached>() {
             None => linear(x.clone(), like(self.weight.val(), &x), bias),
-            Some(adapter) => adapter.forward(x.clone(), like(self.weight.base(), &x), bias),
+            Some(attached) => attached.forward(x.clone(), || like(self.weight.base(), &x), bias),
         }
     }
 }

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use crate::by_module::ByModule;
 use crate::dora;
 use crate::parameter::{lazy, like, zeros};
-use crate::{Draw, Dropout, Error, Restriction, Targets};
+use crate::{Draw, Dropout, Error, Restriction, Targets, Weight};
 
 /// How to attach LoRA.
 #[derive(Debug, Clone, PartialEq)]
@@ -163,16 +163,11 @@ fn patterned<'a, T: Copy>(
 }
 
 impl Lora {
-    pub(crate) fn forward<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        weight: Tensor<2>,
-        bias: Option<Tensor<1>>,
-    ) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
         if let Some(magnitude) = &self.magnitude {
             return self.forward_dora(x, weight, bias, magnitude.val());
         }
-        let base = linear(x.clone(), weight, bias);
+        let base = weight.product(x.clone(), bias);
         // A frozen base may be held in fewer bits than the factors.
         let x = self.dropout.forward(like(x, &self.a.val()));
         let update = self.update(x, &base);
@@ -193,7 +188,7 @@ impl Lora {
         let sum = like(base.clone(), &delta) + delta;
         let sum = match &self.magnitude {
             None => sum,
-            Some(magnitude) => sum * self.rescaling(base.clone(), magnitude.val()).unsqueeze::<2>(),
+            Some(magnitude) => sum * self.rescaling(base.clone().detach(), magnitude.val()).unsqueeze::<2>(),
         };
         like(sum, &base)
     }

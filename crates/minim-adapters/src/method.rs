@@ -1,15 +1,18 @@
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use burn::module::{Module, ModuleVisitor, Param, Reparameterizer};
 use burn::tensor::Tensor;
 
+use crate::attached::Attached;
 use crate::lora::Sizes;
+use crate::quantised::Quantiser;
 use crate::tuned::{Parameter, Tuned};
 use crate::vera::Projections;
 use crate::walk::Walk;
 use crate::{
     Adapter, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, PTuningConfig, PrefixTuningConfig, PromptTuningConfig,
-    Targets, VeraConfig,
+    Quantisation, Targets, VeraConfig,
 };
 
 /// A test for the names of modules.
@@ -157,7 +160,7 @@ pub fn attach<M: Module>(
     seed: u64,
     names: impl Fn(&str) -> String,
 ) -> Result<M, Error> {
-    attach_as(model, method, Form::Trained, modules_to_save, seed, names)
+    attach_with(model, method, Form::Trained, modules_to_save, seed, names, None).map(|(model, _)| model)
 }
 
 /// What of an adapter is attached.
@@ -177,9 +180,41 @@ pub(crate) fn attach_as<M: Module>(
     seed: u64,
     names: impl Fn(&str) -> String,
 ) -> Result<M, Error> {
+    attach_with(model, method, form, modules_to_save, seed, names, None).map(|(model, _)| model)
+}
+
+/// The same with the weights of all [`crate::Linear`] that stay frozen held in few bits, and how many bytes they take. Each is quantised and let
+/// go of before the next is looked at. Adapters are as on the weights that the codes stand for, so that nothing changes at their start.
+///
+/// # Errors
+/// As [`attach`]; [`Error::Setting`] for full fine-tuning, which has no frozen weights.
+pub fn attach_quantised<M: Module>(
+    model: M,
+    method: &Method,
+    modules_to_save: &[String],
+    seed: u64,
+    names: impl Fn(&str) -> String,
+    how: Quantisation,
+) -> Result<(M, u64), Error> {
+    attach_with(model, method, Form::Trained, modules_to_save, seed, names, Some(how))
+}
+
+fn attach_with<M: Module>(
+    model: M,
+    method: &Method,
+    form: Form,
+    modules_to_save: &[String],
+    seed: u64,
+    names: impl Fn(&str) -> String,
+    how: Option<Quantisation>,
+) -> Result<(M, u64), Error> {
     method.check()?;
     if *method == Method::Full {
-        return Ok(model.unfreeze());
+        let expected = "a method that leaves them frozen: a weight in few bits cannot be trained";
+        return match how {
+            Some(_) => Err(Error::Setting { setting: "method of quantised weights", found: "full".into(), expected }),
+            None => Ok((model.unfreeze(), 0)),
+        };
     }
     let (matches, tuned) = (method.matcher()?, Tuned::new(method)?);
     let mut survey = Survey { names: &names, walk: Walk::default(), found: Vec::new() };
@@ -218,8 +253,11 @@ pub(crate) fn attach_as<M: Module>(
     };
     let linear = survey.found.iter().filter(|found| found.in_linear).map(|found| found.path.clone()).collect();
     let table = table.map(|found| found.path.clone());
-    let attach = Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear, table };
-    Ok(model.apply_reparameterization(attach))
+    let bytes = Cell::new(0);
+    let quantiser = how.map(Quantiser::new);
+    let attach =
+        Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear, table, quantiser, bytes: &bytes };
+    Ok((model.apply_reparameterization(attach), bytes.get()))
 }
 
 /// What an adapter is made from.
@@ -243,16 +281,36 @@ struct Attach<'a, N> {
     linear: HashSet<String>,
     /// Path of the token embeddings.
     table: Option<String>,
+    quantiser: Option<Quantiser>,
+    /// Bytes of what was quantised.
+    bytes: &'a Cell<u64>,
+}
+
+impl<N: Fn(&str) -> String> Attach<'_, N> {
+    /// The adapter of a layer whose weight this is; `None` for a method that brings nothing in.
+    fn adapter<const D: usize>(&self, module: &str, weight: &Param<Tensor<D>>) -> Option<Adapter> {
+        let shape = weight.lazy_shape();
+        let (inputs, outputs, device) = (shape[0], shape[1], weight.lazy_device());
+        match &self.start {
+            Start::Nothing | Start::OnTable(..) => None,
+            Start::Lora(config, sizes) => {
+                let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
+                Some(Adapter::Lora(config.init(sizes, module, weight, draw, &device)))
+            }
+            Start::Ia3(config) => Some(Adapter::Ia3(config.init(module, inputs, outputs, &device))),
+            Start::Vera(config, shared) => Some(Adapter::Vera(config.init(shared, outputs, &device))),
+        }
+    }
 }
 
 impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
-    type Reparam = Adapter;
+    type Reparam = Attached;
 
     fn reparameterize<const D: usize>(
         &mut self,
         path: &str,
         param: Param<Tensor<D>>,
-    ) -> (Param<Tensor<D>>, Option<Adapter>) {
+    ) -> (Param<Tensor<D>>, Option<Attached>) {
         let name = (self.names)(path);
         let in_linear = self.linear.contains(path);
         if is_saved_whole(&name, self.modules_to_save)
@@ -265,24 +323,26 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
             && self.table.as_deref() == Some(path)
         {
             let adapter = on_table(method, form, &param, self.seed);
-            return (param, adapter);
+            return (param, Some(Attached { adapter, quantised: None }));
         }
         let module = module_of(&name);
-        if !in_linear || D != 2 || !name.ends_with(".weight") || !(self.matches)(module) {
+        if !in_linear || D != 2 || !name.ends_with(".weight") {
             return (param, None);
         }
-        let shape = param.lazy_shape();
-        let (inputs, outputs, device) = (shape[0], shape[1], param.lazy_device());
-        let adapter = match &self.start {
-            Start::Nothing | Start::OnTable(..) => return (param, None),
-            Start::Lora(config, sizes) => {
-                let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
-                Adapter::Lora(config.init(sizes, module, &param, draw, &device))
-            }
-            Start::Ia3(config) => Adapter::Ia3(config.init(module, inputs, outputs, &device)),
-            Start::Vera(config, shared) => Adapter::Vera(config.init(shared, outputs, &device)),
+        let adapted = (self.matches)(module);
+        let Some(quantiser) = &mut self.quantiser else {
+            let adapter = if adapted { self.adapter(module, &param) } else { None };
+            return match adapter {
+                None => (param, None),
+                adapter => (param, Some(Attached { adapter, quantised: None })),
+            };
         };
-        (param, Some(adapter))
+        let (shape, device) = (param.lazy_shape(), param.lazy_device());
+        let quantised = quantiser.quantise(param.val().reshape([shape[0], shape[1]]));
+        self.bytes.set(quantiser.bytes);
+        let adapter = if adapted { self.adapter(module, &quantised.to_param(&device)) } else { None };
+        let param = param.map(|_| Tensor::<D>::full([1; D], f32::NAN, &device).expand(shape.dims::<D>()));
+        (param.set_require_grad(false), Some(Attached { adapter, quantised: Some(quantised) }))
     }
 }
 

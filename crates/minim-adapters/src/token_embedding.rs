@@ -2,6 +2,7 @@ use burn::module::{Module, Param};
 use burn::tensor::module::embedding;
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 
+use crate::attached::Attached;
 use crate::parameter::{like, zeros};
 use crate::{Adapter, PrefixTuning};
 
@@ -48,6 +49,6 @@ impl TokenEmbedding {
     }
 
     fn adapter(&self) -> Option<&Adapter> {
-        self.weight.reparameterization()
+        self.weight.reparameterization::<Attached>()?.adapter.as_ref()
     }
 }

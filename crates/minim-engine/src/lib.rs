@@ -4,6 +4,7 @@
 //! Training goes through burn-train with a strategy of its own ([`strategy`]); `docs/DESIGN.md` says why.
 
 pub mod assess;
+mod base_precision;
 pub mod bench;
 mod clip;
 pub mod combine;
@@ -14,7 +15,6 @@ mod evaluate;
 mod examples;
 pub mod export;
 pub mod flops;
-mod halve;
 mod learnable;
 pub mod lengths;
 mod loader;
@@ -25,17 +25,18 @@ pub mod origin;
 pub mod predict;
 pub mod pretrain;
 mod recompute;
+mod remade;
 mod run_folder;
 pub mod selfcheck;
 mod start;
 pub mod strategy;
 mod train;
 
+pub use base_precision::attach_in;
 pub use clip::{clip, global_norm};
 pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};
 pub use examples::Encoded;
-pub use halve::halve_frozen;
 pub use learnable::Learnable;
 pub use method::{adapter_method, chosen, ia3, targets_note};
 pub use optimizer::{WarmUp, optimizer};

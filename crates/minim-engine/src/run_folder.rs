@@ -6,16 +6,16 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use minim_adapters::Method;
 use minim_adapters::peft::{self, AdapterConfig};
-use minim_adapters::{Method, attach};
 use minim_datasets::LabelSet;
-use minim_experiment::{Experiment, Init, Precision, Purpose, Run, stream};
+use minim_experiment::{BasePrecision, Experiment, Init, Precision, Purpose, Run, stream};
 use minim_models::{Checkpoint, Classifier, HeadKind, Loaded, published_name};
 use minim_tasks::{Task, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::origin::Origin;
-use crate::{Error, adapter_method, examples};
+use crate::{Error, adapter_method, attach_in, examples};
 
 /// A trained run, opened for use.
 #[derive(Debug)]
@@ -60,7 +60,11 @@ pub(crate) fn base(
     device: &Device,
 ) -> Result<(Checkpoint, Loaded<Classifier>), Error> {
     let checkpoint = Checkpoint::open(&run.model.path)?;
-    let checkpoint = if is_base_bf16(run) { checkpoint.bf16() } else { checkpoint };
+    let checkpoint = match base_precision(run) {
+        BasePrecision::Fp32 => checkpoint,
+        BasePrecision::Bf16 => checkpoint.bf16(),
+        BasePrecision::Int8 | BasePrecision::Nf4 => checkpoint.bf16().lazy(),
+    };
     let seed = stream(run.seed, Purpose::Init);
     let loaded = match run.model.init {
         Init::Pretrained => checkpoint.classifier(head, labels, seed, device)?,
@@ -69,11 +73,16 @@ pub(crate) fn base(
     Ok((checkpoint, loaded))
 }
 
-/// Whether the base's matrices are held in bf16: where the run says so, else where it computes so. What is trained is held in fp32.
-pub(crate) fn is_base_bf16(run: &Run) -> bool {
-    let training = &run.training;
-    let precision = training.base_precision.unwrap_or(training.precision);
-    precision == Precision::Bf16 && run.method.method != minim_experiment::Method::Full
+/// How the base is held: as the run says, else as it computes. What is trained is held in fp32, so with full fine-tuning all of it.
+pub(crate) fn base_precision(run: &Run) -> BasePrecision {
+    let computed = match run.training.precision {
+        Precision::Fp32 => BasePrecision::Fp32,
+        Precision::Bf16 => BasePrecision::Bf16,
+    };
+    match (run.training.base_precision.unwrap_or(computed), &run.method.method) {
+        (BasePrecision::Bf16, minim_experiment::Method::Full) => BasePrecision::Fp32,
+        (precision, _) => precision,
+    }
 }
 
 /// Writes `run.toml` and `state.json`.
@@ -197,7 +206,7 @@ impl TrainedRun {
                 Origin::check(&trained, &origin)?;
                 let method = adapter_method(&run.method.method, checkpoint.config());
                 let seed = stream(run.seed, Purpose::Init);
-                let model = attach(loaded.model, &method, &modules_to_save, seed, published_name)?;
+                let (model, _) = attach_in(loaded.model, &method, &modules_to_save, seed, base_precision(&run))?;
                 let model = peft::load(model, &method, &modules_to_save, published_name, &trained)?;
                 (checkpoint, model, method, Some(origin))
             }

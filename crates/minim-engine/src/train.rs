@@ -10,11 +10,11 @@ use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy};
-use minim_adapters::{Method, attach, count};
+use minim_adapters::{Method, count};
 use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
 use minim_experiment::{
-    Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run, Scores, Status,
-    Versions, stream,
+    BasePrecision, Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run,
+    Scores, Status, Versions, stream,
 };
 use minim_models::published_name;
 use minim_tasks::{Cache, Place, Tokenizer};
@@ -28,8 +28,7 @@ use crate::run_folder::Keeper;
 use crate::start::go_on;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
-    Encoded, Error, WarmUp, adapter_method, assess, evaluate, examples, halve_frozen, optimizer, run_folder,
-    targets_note,
+    Encoded, Error, WarmUp, adapter_method, assess, attach_in, evaluate, examples, optimizer, run_folder, targets_note,
 };
 
 /// How to train, beside what the run says.
@@ -91,7 +90,8 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         Method::Full => None,
         _ => Some(Origin::of(run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels.names())?),
     };
-    let mut model = attach(loaded.model, &method, &modules_to_save, stream(run.seed, Purpose::Init), published_name)?;
+    let (held, seed) = (run_folder::base_precision(run), stream(run.seed, Purpose::Init));
+    let (mut model, base_memory_bytes) = attach_in(loaded.model, &method, &modules_to_save, seed, held)?;
     if let (Some(start), Some(origin)) = (&run.method.start, &origin) {
         model = go_on(model, &method, &modules_to_save, start, origin)?;
         notes.push(format!("the adapter starts where {} ended", start.written().display()));
@@ -104,11 +104,13 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         model.set_precision(FloatDType::BF16);
         notes.push("bf16: activations in bf16, trained parameters in fp32".into());
     }
-    if run_folder::is_base_bf16(run) {
-        // Loaded weights are in bf16 already; fresh ones are not.
-        model = halve_frozen(model, &modules_to_save);
-        notes.push("frozen weight matrices are held in bf16".into());
-    }
+    let in_bits = |format| format!("frozen linear weights are held in {format}, embeddings in bf16");
+    notes.extend(match held {
+        BasePrecision::Fp32 => None,
+        BasePrecision::Bf16 => Some(in_bits("bf16")),
+        BasePrecision::Int8 => Some(in_bits("int8, a scale for each output")),
+        BasePrecision::Nf4 => Some(in_bits("NF4 with double quantisation")),
+    });
     for note in &notes {
         tracing::info!("{note}");
     }
@@ -255,6 +257,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
             peak_device_memory_bytes: peak_device_bytes,
             kept_bytes: run_folder::folder_bytes(&run_folder::trained_folder(&options.folder)),
             base_bytes: run_folder::folder_bytes(checkpoint.folder()),
+            base_memory_bytes: Some(base_memory_bytes),
         }),
         parameters: Some(Parameters {
             total: counts.total as u64,

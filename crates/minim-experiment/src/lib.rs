@@ -35,8 +35,8 @@ mod utc;
 pub use error::Error;
 pub use location::Location;
 pub use plan::{
-    Biases, EvaluateEvery, Experiment, Init, Long, LoraVariant, Method, MethodSpec, ModelSpec, Override, Pool,
-    Precision, PromptEncoder, PromptStart, Report, Schedule, TaskKind, TaskSpec, TrainingPatch, TrainingSpec,
+    BasePrecision, Biases, EvaluateEvery, Experiment, Init, Long, LoraVariant, Method, MethodSpec, ModelSpec, Override,
+    Pool, Precision, PromptEncoder, PromptStart, Report, Schedule, TaskKind, TaskSpec, TrainingPatch, TrainingSpec,
 };
 pub use record::{
     ClassShots, Cost, CurvePoint, DataSummary, Hardware, LabelScore, Majority, Metrics, Parameters, Record,

@@ -21,7 +21,7 @@ pub use lora::{Biases, LoraVariant};
 pub use method::{Method, MethodSpec};
 pub use model::{Init, ModelSpec};
 pub use task::{Long, Pool, Report, TaskKind, TaskSpec};
-pub use training::{EvaluateEvery, Precision, Schedule, TrainingPatch, TrainingSpec};
+pub use training::{BasePrecision, EvaluateEvery, Precision, Schedule, TrainingPatch, TrainingSpec};
 pub use virtual_tokens::{PromptEncoder, PromptStart};
 
 use crate::{Error, Run};
@@ -126,7 +126,15 @@ impl Experiment {
                 experiment.overrides.push(exception);
             }
         }
-        Ok(experiment)
+        let quantised = |run: &Run| run.training.base_precision.is_some_and(BasePrecision::is_quantised);
+        match experiment.runs().iter().find(|run| run.method.method == Method::Full && quantised(run)) {
+            None => Ok(experiment),
+            Some(run) => Err(table.invalid(format!(
+                "method {}: full fine-tuning trains every weight, and one in 8 or 4 bits cannot be trained; give it an [[override]] \
+                 with base_precision = \"fp32\"",
+                run.method.name
+            ))),
+        }
     }
 
     /// All runs of the grid: task by task, within it model by model, method by method, seed by seed, as in the file.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use minim_experiment::{Record, Status};
+use minim_experiment::{BasePrecision, Record, Status};
 use serde_json::Value;
 
 use crate::scratch::{Scratch, furthest, json_lines, numbers};
@@ -111,6 +111,33 @@ fn relations_go_through_every_command() {
     every_method(RELATIONS);
 }
 
+/// In few bits while it trains, evaluates and predicts; a merged model is the one that was trained, its weights made dense.
+#[test]
+fn a_base_in_few_bits_goes_through_every_command() {
+    let mut sizes = Vec::new();
+    for held in [BasePrecision::Fp32, BasePrecision::Bf16, BasePrecision::Int8, BasePrecision::Nf4] {
+        let (scratch, task) = (Scratch::new(), TEXTS);
+        task.write(&scratch, METHODS[1].settings);
+        let name = serde_json::to_string(&held).unwrap();
+        let plan = scratch.read("texts.toml").replace("epochs = 3", &format!("epochs = 3\nbase_precision = {name}"));
+        scratch.write("texts.toml", plan);
+        scratch.done("train texts.toml --out out");
+        let record = scratch.record("out");
+        let run = format!("out/{}", record.run_id);
+        assert_eq!(record.run.training.base_precision, Some(held));
+        assert_eq!(record.notes.iter().any(|note| note.contains("frozen linear weights")), held != BasePrecision::Fp32);
+        check_record(&scratch, task, &record, &run);
+        check_parameters(task, &record, &METHODS[1]);
+        check_evaluation(&scratch, task, &record, &run);
+        let predictions = check_predictions(&scratch, task, &record, &run);
+        check_merged(&scratch, task, &run, true, &predictions);
+        scratch.done(&format!("export --run {run} --to peft --out exported/peft"));
+        sizes.push(record.cost.unwrap().base_memory_bytes.unwrap());
+    }
+    assert_eq!(sizes[0], 4 * TEXTS.total);
+    assert!(sizes.windows(2).all(|pair| pair[1] < pair[0]), "{sizes:?}");
+}
+
 fn every_method(task: TinyTask) {
     for row in METHODS {
         let scratch = Scratch::new();
@@ -206,41 +233,46 @@ fn check_predictions(scratch: &Scratch, task: TinyTask, record: &Record, run: &s
     lines
 }
 
-fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) {
+fn logits(scratch: &Scratch, task: TinyTask, model: &str, adapter: &str) -> Vec<Value> {
     scratch.write("in.jsonl", task.test_inputs());
-    let logits = |model: &str, adapter: &str| {
-        let printed = scratch.done(&format!(
-            "logits --model {model} {adapter} {} --max-length {} --input in.jsonl",
-            task.head, task.max_length
-        ));
-        json_lines(&printed)
-    };
-    let all = |lines: &[Value]| lines.iter().flat_map(numbers).collect::<Vec<f64>>();
+    let printed = scratch.done(&format!(
+        "logits --model {model} {adapter} {} --max-length {} --input in.jsonl",
+        task.head, task.max_length
+    ));
+    json_lines(&printed)
+}
 
-    let (to_merged, to_peft) = ("export --to merged --out exported/merged", "export --to peft --out exported/peft");
-    let (to_merged, export) = (format!("{to_merged} --run {run}"), format!("{to_peft} --run {run}"));
-    let merged = match row.to_merged {
-        true => {
-            scratch.done(&to_merged);
-            logits("exported/merged", "")
-        }
-        false => {
-            scratch.refused_saying(&to_merged, &["virtual tokens", "keep the adapter beside its base model"]);
-            assert!(scratch.files("exported/merged").is_empty());
-            scratch.done(&export);
-            logits(task.model, "--adapter exported/peft")
-        }
+fn all(lines: &[Value]) -> Vec<f64> {
+    lines.iter().flat_map(numbers).collect()
+}
+
+/// Returns the logits of the merged model; of what can't be merged, those of the adapter.
+fn check_merged(scratch: &Scratch, task: TinyTask, run: &str, is_mergeable: bool, predictions: &[Value]) -> Vec<Value> {
+    let to_merged = format!("export --to merged --out exported/merged --run {run}");
+    let merged = if is_mergeable {
+        scratch.done(&to_merged);
+        logits(scratch, task, "exported/merged", "")
+    } else {
+        scratch.refused_saying(&to_merged, &["virtual tokens", "keep the adapter beside its base model"]);
+        assert!(scratch.files("exported/merged").is_empty());
+        scratch.done(&format!("export --to peft --out exported/peft --run {run}"));
+        logits(scratch, task, task.model, "--adapter exported/peft")
     };
-    assert!(furthest(&all(&merged), &all(&logits(task.model, ""))) > 1e-3, "training changed something");
+    assert!(furthest(&all(&merged), &all(&logits(scratch, task, task.model, ""))) > 1e-3, "training changed something");
     if predictions.iter().all(|line| line["tags"].is_null()) {
         let probabilities: Vec<f64> = merged.iter().flat_map(|line| softmax(&numbers(line))).collect();
         let predicted: Vec<f64> = predictions.iter().flat_map(|line| numbers(&line["probabilities"])).collect();
         assert!(furthest(&probabilities, &predicted) < 1e-4, "the exported model predicts as the run does");
     }
+    merged
+}
 
+fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) {
+    let merged = check_merged(scratch, task, run, row.to_merged, predictions);
+    let export = format!("export --run {run} --to peft --out exported/peft");
     if row.to_peft {
         scratch.done(&export);
-        let adapted = logits(task.model, "--adapter exported/peft");
+        let adapted = logits(scratch, task, task.model, "--adapter exported/peft");
         assert!(furthest(&all(&adapted), &all(&merged)) < 1e-4, "the adapter on its base model is the merged model");
     } else {
         scratch.refused_saying(&export, &["no peft adapter", "--to merged"]);

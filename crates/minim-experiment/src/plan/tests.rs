@@ -311,6 +311,25 @@ fn keys_that_do_not_go_together_are_refused() {
 }
 
 #[test]
+fn a_quantised_base_is_for_methods_that_freeze_it() {
+    let quantised = GRID.replace("epochs = 5", "epochs = 5\nbase_precision = \"nf4\"");
+    let error = parse(&quantised).expect_err("full fine-tuning").to_string();
+    assert!(error.contains("method full") && error.contains("cannot be trained"), "{error}");
+    let spared = quantised.replace("learning_rate = 5e-4", "base_precision = \"fp32\"");
+    let runs = parse(&spared).expect("a grid").runs();
+    let held = |method: &str| {
+        let run = runs.iter().find(|run| run.method.name == method).expect("a run");
+        run.training.base_precision
+    };
+    assert_eq!((held("lora-r4"), held("full")), (Some(BasePrecision::Nf4), Some(BasePrecision::Fp32)));
+    check(
+        "epochs = 5",
+        "epochs = 5\nbase_precision = \"int4\"",
+        "39: `base_precision` in [training]: \"int4\" is not known; the nearest of fp32, bf16, int8, nf4 is \"int8\"",
+    );
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_reported_with_its_line() {
     let error = parse("name = \"a\"\nseeds = [1,\n[training]\n").expect_err("broken TOML");
     let text = error.to_string();

@@ -1,7 +1,8 @@
 //! Where the numbers come from: data, models, methods, settings, machines.
 
 use minim_experiment::{
-    EvaluateEvery, Init, LoraVariant, Method, Precision, PromptEncoder, PromptStart, Record, Schedule, TaskKind,
+    BasePrecision, EvaluateEvery, Init, LoraVariant, Method, Precision, PromptEncoder, PromptStart, Record, Schedule,
+    TaskKind,
 };
 
 use super::results::metric_title;
@@ -172,6 +173,12 @@ fn training(record: &Record) -> String {
         Precision::Fp32 => "fp32".into(),
         Precision::Bf16 => "bf16".into(),
     });
+    parts.extend(t.base_precision.map(|held| match held {
+        BasePrecision::Fp32 => "frozen base in fp32".into(),
+        BasePrecision::Bf16 => "frozen base in bf16".into(),
+        BasePrecision::Int8 => "frozen base in int8".into(),
+        BasePrecision::Nf4 => "frozen base in NF4".into(),
+    }));
     parts.join(", ")
 }
 
