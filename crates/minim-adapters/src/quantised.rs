@@ -51,23 +51,27 @@ pub struct Quantised {
 #[derive(Clone)]
 enum Codes {
     /// `[in, out]`
-    Bf16(Tensor<2>),
-    Int8 {
-        /// `[out, in]`, int8
-        codes: Tensor<2, Int>,
-        /// `[out, 1]`
-        scales: Tensor<2>,
-    },
-    Nf4 {
-        tables: Arc<Tables>,
-        /// `[blocks * 32]`, uint8, two elements each
-        codes: Tensor<1, Int>,
-        /// `[groups * 256]`, uint8
-        magnitudes: Tensor<1, Int>,
-        /// `[groups, 1]`
-        scales: Tensor<2>,
-        offset: f32,
-    },
+    Bf16(Arc<Tensor<2>>),
+    Int8(Arc<Int8>),
+    Nf4(Arc<Nf4>),
+}
+
+struct Int8 {
+    /// `[out, in]`, int8
+    codes: Tensor<2, Int>,
+    /// `[out, 1]`
+    scales: Tensor<2>,
+}
+
+struct Nf4 {
+    tables: Arc<Tables>,
+    /// `[blocks * 32]`, uint8, two elements each
+    codes: Tensor<1, Int>,
+    /// `[groups * 256]`, uint8
+    magnitudes: Tensor<1, Int>,
+    /// `[groups, 1]`
+    scales: Tensor<2>,
+    offset: f32,
 }
 
 /// What NF4's codes stand for; the same for all layers.
@@ -114,7 +118,7 @@ impl Quantiser {
         let codes = match self.how.format {
             Format::Bf16 => {
                 self.bytes += 2 * (inputs * outputs) as u64;
-                Codes::Bf16(weight.without_autodiff().cast(FloatDType::BF16))
+                Codes::Bf16(Arc::new(weight.without_autodiff().cast(FloatDType::BF16)))
             }
             Format::Int8 => {
                 let elements = elements(weight);
@@ -124,22 +128,22 @@ impl Quantiser {
                 let codes: Vec<i8> =
                     rows().zip(&scales).flat_map(|(row, &scale)| row.iter().map(move |&x| nearest(x, scale))).collect();
                 self.bytes += (codes.len() + 4 * scales.len()) as u64;
-                Codes::Int8 {
+                Codes::Int8(Arc::new(Int8 {
                     codes: Tensor::from_data(TensorData::new(codes, [outputs, inputs]), (&device, DType::I8)),
                     scales: floats(scales, [outputs, 1], &device),
-                }
+                }))
             }
             Format::Nf4 => {
                 let nf4::Packed { codes, magnitudes, scales, offset } = nf4::pack(&elements(weight));
                 self.bytes += (codes.len() + magnitudes.len() + 4 * scales.len() + 4) as u64;
                 let groups = scales.len();
-                Codes::Nf4 {
+                Codes::Nf4(Arc::new(Nf4 {
                     tables: self.tables.get_or_insert_with(|| Arc::new(Tables::new(&device))).clone(),
                     codes: bytes(codes, &device),
                     magnitudes: bytes(magnitudes, &device),
                     scales: floats(scales, [groups, 1], &device),
                     offset,
-                }
+                }))
             }
         };
         Quantised { inputs, outputs, codes, product: self.how.product }
@@ -154,9 +158,10 @@ impl Quantised {
     pub fn dense(&self, dtype: DType) -> Tensor<2> {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let weight = match &self.codes {
-            Codes::Bf16(weight) => return cast(weight.clone(), dtype),
-            Codes::Int8 { codes, scales } => codes.clone().float().cast(FloatDType::F32) * scales.clone(),
-            Codes::Nf4 { tables, codes, magnitudes, scales, offset } => {
+            Codes::Bf16(weight) => return cast(weight.as_ref().clone(), dtype),
+            Codes::Int8(int8) => int8.codes.clone().float().cast(FloatDType::F32) * int8.scales.clone(),
+            Codes::Nf4(nf4) => {
+                let Nf4 { tables, codes, magnitudes, scales, offset } = nf4.as_ref();
                 let blocks = codes.dims()[0] * 2 / BLOCK;
                 let groups = scales.dims()[0];
                 let magnitudes = tables.magnitudes.clone().select(0, magnitudes.clone());
@@ -198,18 +203,19 @@ impl Quantised {
 
     /// The same on another device; never with autodiff, since nothing here is trained.
     pub(crate) fn on(self, device: &Device) -> Self {
-        let codes = match self.codes {
-            Codes::Bf16(weight) => Codes::Bf16(floating_on(weight, device)),
-            Codes::Int8 { codes, scales } => {
-                Codes::Int8 { codes: integer_on(codes, device), scales: floating_on(scales, device) }
-            }
-            Codes::Nf4 { tables, codes, magnitudes, scales, offset } => Codes::Nf4 {
-                tables: Arc::new(tables.on(device)),
-                codes: integer_on(codes, device),
-                magnitudes: integer_on(magnitudes, device),
-                scales: floating_on(scales, device),
-                offset,
-            },
+        let codes = match &self.codes {
+            Codes::Bf16(weight) => Codes::Bf16(Arc::new(floating_on(weight.as_ref().clone(), device))),
+            Codes::Int8(int8) => Codes::Int8(Arc::new(Int8 {
+                codes: integer_on(int8.codes.clone(), device),
+                scales: floating_on(int8.scales.clone(), device),
+            })),
+            Codes::Nf4(nf4) => Codes::Nf4(Arc::new(Nf4 {
+                tables: Arc::new(nf4.tables.on(device)),
+                codes: integer_on(nf4.codes.clone(), device),
+                magnitudes: integer_on(nf4.magnitudes.clone(), device),
+                scales: floating_on(nf4.scales.clone(), device),
+                offset: nf4.offset,
+            })),
         };
         Self { codes, ..self }
     }
@@ -219,8 +225,8 @@ impl fmt::Debug for Quantised {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let format = match self.codes {
             Codes::Bf16(_) => Format::Bf16,
-            Codes::Int8 { .. } => Format::Int8,
-            Codes::Nf4 { .. } => Format::Nf4,
+            Codes::Int8(_) => Format::Int8,
+            Codes::Nf4(_) => Format::Nf4,
         };
         write!(formatter, "Quantised({format:?}, [{}, {}])", self.inputs, self.outputs)
     }

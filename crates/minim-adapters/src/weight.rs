@@ -5,6 +5,7 @@ use crate::Quantised;
 
 /// The weight of a layer as an adapter sees it.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, for one product")]
 pub enum Weight<'a> {
     /// `[in, out]`, in the precision of the layer's input.
     Dense(Tensor<2>),
