@@ -172,17 +172,6 @@ pub(crate) enum Form {
     Kept,
 }
 
-pub(crate) fn attach_as<M: Module>(
-    model: M,
-    method: &Method,
-    form: Form,
-    modules_to_save: &[String],
-    seed: u64,
-    names: impl Fn(&str) -> String,
-) -> Result<M, Error> {
-    attach_with(model, method, form, modules_to_save, seed, names, None).map(|(model, _)| model)
-}
-
 /// The same with the weights of all [`crate::Linear`] that stay frozen held in few bits, and how many bytes they take. Each is quantised and let
 /// go of before the next is looked at. Adapters are as on the weights that the codes stand for, so that nothing changes at their start.
 ///
@@ -199,7 +188,7 @@ pub fn attach_quantised<M: Module>(
     attach_with(model, method, Form::Trained, modules_to_save, seed, names, Some(how))
 }
 
-fn attach_with<M: Module>(
+pub(crate) fn attach_with<M: Module>(
     model: M,
     method: &Method,
     form: Form,

@@ -19,7 +19,7 @@ pub use config::{AdapterConfig, Names};
 use entry::{Entries, PROMPT};
 use virtual_tokens::Parts;
 
-use crate::method::{Form, attach_as};
+use crate::method::{Form, attach_with};
 use crate::{Bias, Error, Method};
 
 pub(crate) const WEIGHTS: &str = "adapter_model.safetensors";
@@ -148,7 +148,7 @@ pub fn load<M: Module>(
     }
     // What makes a prompt or a prefix is in no file.
     let model = match method.has_encoder() {
-        true => attach_as(model.materialize(), method, Form::Kept, modules_to_save, 0, &names)?,
+        true => attach_with(model.materialize(), method, Form::Kept, modules_to_save, 0, &names, None)?.0,
         false => model,
     };
     let entries = Entries::new(method, modules_to_save, names)?;
