@@ -1,5 +1,6 @@
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, Reparameterization};
 use burn::tensor::{DType, Device, Tensor};
+use minim_kernels::{Activation, activation};
 
 use crate::{Adapter, Quantised, Weight};
 
@@ -21,13 +22,31 @@ impl Attached {
         base: impl FnOnce() -> Tensor<2>,
         bias: Option<Tensor<1>>,
     ) -> Tensor<D> {
-        let weight = match &self.quantised {
-            Some(quantised) => Weight::Quantised(quantised),
-            None => Weight::Dense(base()),
-        };
+        let weight = self.weight(base);
         match &self.adapter {
             Some(adapter) => adapter.forward(x, &weight, bias),
             None => weight.product(x, bias),
+        }
+    }
+
+    fn weight(&self, base: impl FnOnce() -> Tensor<2>) -> Weight<'_> {
+        match &self.quantised {
+            Some(quantised) => Weight::Quantised(quantised),
+            None => Weight::Dense(base()),
+        }
+    }
+
+    /// The same behind a non-linearity of its input.
+    pub(crate) fn forward_activated<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        kind: Activation,
+        base: impl FnOnce() -> Tensor<2>,
+        bias: Option<Tensor<1>>,
+    ) -> Tensor<D> {
+        match &self.adapter {
+            Some(Adapter::Ia3(ia3)) => ia3.forward_scaled(ia3.activated(x, kind), &self.weight(base), bias),
+            _ => self.forward(activation(x, kind), base, bias),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use burn::module::Param;
 use burn::tensor::{Device, FloatDType, Tensor};
+use minim_kernels::low_rank;
 
 use crate::parameter::{lazy, like};
 use crate::{Lora, Weight};
@@ -44,8 +45,11 @@ impl Lora {
     ) -> Tensor<D> {
         let rescaling = like(self.rescaling(weight.detached(), magnitude), &x).unsqueeze::<D>();
         let base = weight.product(x.clone(), None);
-        let y = match self.dropout.acts_on(&x).then(|| self.dropout.forward(x.clone())) {
-            None => (self.update(x, &base) + base) * rescaling,
+        let y = match (self.dropout.rate_on(&x) > 0.0).then(|| self.dropout.forward(x.clone())) {
+            None => {
+                let x = like(x, &self.a.val());
+                low_rank(base, x, self.a.val(), self.b.val(), self.scale, 0.0) * rescaling
+            }
             Some(dropped) => {
                 let update = self.update(dropped.clone(), &base);
                 base + weight.product(dropped, None) * (rescaling.clone() - 1.0) + update * rescaling

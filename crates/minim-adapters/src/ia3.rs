@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
+use minim_kernels::{Activation, activation, activation_scale};
 
 use crate::parameter::{lazy, like};
 use crate::{Error, Targets, Weight};
@@ -61,8 +62,28 @@ impl Ia3Config {
 
 impl Ia3 {
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
-        let y = weight.product(scale(x, &self.input), bias);
-        scale(y, &self.output)
+        self.forward_scaled(scale(x, &self.input), weight, bias)
+    }
+
+    /// The layer behind its input vector.
+    pub(crate) fn forward_scaled<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        weight: &Weight,
+        bias: Option<Tensor<1>>,
+    ) -> Tensor<D> {
+        scale(weight.product(x, bias), &self.output)
+    }
+
+    /// `f(x) ⊙ l` with the input vector, if there is one.
+    pub(crate) fn activated<const D: usize>(&self, x: Tensor<D>, kind: Activation) -> Tensor<D> {
+        match &self.input {
+            None => activation(x, kind),
+            Some(l) => {
+                let l = like(l.val(), &x);
+                activation_scale(x, kind, l)
+            }
+        }
     }
 
     pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {
@@ -81,8 +102,8 @@ fn scale<const D: usize>(x: Tensor<D>, vector: &Option<Param<Tensor<1>>>) -> Ten
     match vector {
         None => x,
         Some(l) => {
-            let l = like(l.val(), &x).unsqueeze::<D>();
-            x * l
+            let l = like(l.val(), &x);
+            minim_kernels::scale(x, l)
         }
     }
 }

@@ -1,6 +1,6 @@
 use burn::module::{Module, Param};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
+use minim_kernels::{Activation, activation, linear};
 
 use crate::Draw;
 use crate::attached::Attached;
@@ -43,6 +43,22 @@ impl Linear {
         match self.weight.reparameterization::<Attached>() {
             None => linear(x.clone(), like(self.weight.val(), &x), bias),
             Some(attached) => attached.forward(x.clone(), || like(self.weight.base(), &x), bias),
+        }
+    }
+
+    /// The layer behind a non-linearity of its input, `f(x)·W + b`. What an adapter needs of f(x) is made again from x where it can be, not
+    /// kept beside it.
+    ///
+    /// # Shapes
+    /// - `x`: `[.., in]`
+    /// - output: `[.., out]`
+    pub fn forward_activated<const D: usize>(&self, x: Tensor<D>, kind: Activation) -> Tensor<D> {
+        match self.weight.reparameterization::<Attached>() {
+            None => self.forward(activation(x, kind)),
+            Some(attached) => {
+                let bias = self.bias.as_ref().map(|b| like(b.val(), &x));
+                attached.forward_activated(x.clone(), kind, || like(self.weight.base(), &x), bias)
+            }
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
+use minim_kernels::{linear, low_rank};
 
 use crate::by_module::ByModule;
 use crate::dora;
@@ -169,9 +169,9 @@ impl Lora {
         }
         let base = weight.product(x.clone(), bias);
         // A frozen base may be held in fewer bits than the factors.
-        let x = self.dropout.forward(like(x, &self.a.val()));
-        let update = self.update(x, &base);
-        base + update
+        let x = like(x, &self.a.val());
+        let dropout = self.dropout.rate_on(&x);
+        low_rank(base, x, self.a.val(), self.b.val(), self.scale, dropout)
     }
 
     /// `s·(x·A)·B` in the precision of `base`.

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Shape, Tensor, TensorData};
+use minim_kernels::{linear, scale};
 
 use crate::parameter::{lazy, like, zeros};
 use crate::{Draw, Dropout, Error, Restriction, Targets, Weight};
@@ -136,8 +136,8 @@ impl Vera {
         let (a, b) = self.part(weight.dims());
         let base = weight.product(x.clone(), bias);
         let x = self.dropout.forward(like(x, &a));
-        let down = linear(x, a, None) * self.lambda_d.val().unsqueeze::<D>();
-        let update = linear(down, b, None) * self.lambda_b.val().unsqueeze::<D>();
+        let down = scale(linear(x, a, None), self.lambda_d.val());
+        let update = scale(linear(down, b, None), self.lambda_b.val());
         let update = like(update, &base);
         base + update
     }

@@ -1,5 +1,5 @@
-use burn::tensor::module::linear;
 use burn::tensor::{DType, Tensor};
+use minim_kernels::linear;
 
 use crate::Quantised;
 

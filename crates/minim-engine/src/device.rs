@@ -95,7 +95,6 @@ pub fn remade(x: Tensor<2>, weight: Quantised) -> Tensor<2> {
 #[cfg(feature = "cpu")]
 fn cpu() -> Result<Opened, Error> {
     let device = Device::flex();
-    minim_adapters::Dropout::draw_on_host(&device);
     Ok(Opened { device, name: "cpu".into(), model: minim_efficiency::machine().cpu })
 }
 

@@ -1,5 +1,5 @@
 use burn::tensor::Tensor;
-use burn::tensor::activation::{gelu, gelu_approximate, relu, silu, tanh};
+use minim_kernels::Activation as Kernel;
 use serde::{Deserialize, Serialize};
 
 /// A non-linearity, by transformers' name.
@@ -22,12 +22,18 @@ pub enum Activation {
 
 impl Activation {
     pub(crate) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Activation::Gelu => gelu(x),
-            Activation::GeluNew => gelu_approximate(x),
-            Activation::Relu => relu(x),
-            Activation::Silu => silu(x),
-            Activation::Tanh => tanh(x),
+        minim_kernels::activation(x, self.into())
+    }
+}
+
+impl From<Activation> for Kernel {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Gelu => Kernel::Gelu,
+            Activation::GeluNew => Kernel::GeluTanh,
+            Activation::Relu => Kernel::Relu,
+            Activation::Silu => Kernel::Silu,
+            Activation::Tanh => Kernel::Tanh,
         }
     }
 }

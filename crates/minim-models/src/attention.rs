@@ -1,7 +1,6 @@
 //! Scaled dot-product attention. Vaswani et al. 2017, arXiv 1706.03762.
 
-use burn::tensor::activation::softmax;
-use burn::tensor::{Bool, FloatDType, Int, Tensor};
+use burn::tensor::{Bool, Int, Tensor};
 use minim_adapters::{Dropout, PrefixTuning};
 
 use crate::TokenBatch;
@@ -12,13 +11,7 @@ pub(crate) fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
     x.reshape([batch, seq, heads, width / heads]).swap_dims(1, 2)
 }
 
-/// `softmax(query · keyᵀ / √size) · value` of every head, joined.
-///
-/// # Shapes
-/// - `query`: `[batch, heads, seq, size]`
-/// - `key`, `value`: `[batch, heads, keys, size]`
-/// - `hide`: `[batch or 1, 1, seq or 1, keys]`, true where a query (third axis) must not look at a key (fourth)
-/// - output: `[batch, seq, heads * size]`
+/// [`minim_kernels::attention`] with a layer's dropout.
 pub(crate) fn attend(
     query: Tensor<4>,
     key: Tensor<4>,
@@ -26,17 +19,8 @@ pub(crate) fn attend(
     hide: Option<&Tensor<4, Bool>>,
     dropout: &Dropout,
 ) -> Tensor<3> {
-    let ([batch, heads, seq, size], dtype) = (query.dims(), query.dtype());
-    let keys = key.dims()[2];
-    // The query is scaled, not the scores: the same to rounding, and fewer products.
-    let mut scores = (query * (size as f64).powf(-0.5)).matmul(key.swap_dims(2, 3));
-    if let Some(hide) = hide {
-        // Far below any score, yet finite in bf16 too: softmax makes it exactly 0.
-        scores = scores.mask_fill(hide.clone().expand([batch, heads, seq, keys]), -1e30);
-    }
-    // The sum of a row needs more bits than its terms; transformers takes the softmax in fp32 too.
-    let weights = dropout.forward(softmax(scores.cast(FloatDType::F32), 3).cast(dtype));
-    weights.matmul(value).swap_dims(1, 2).reshape([batch, seq, heads * size])
+    let rate = dropout.rate_on(&query);
+    minim_kernels::attention(query, key, value, hide, rate)
 }
 
 /// The keys and values that stand before those of each text, if there are any: prefix tuning's.

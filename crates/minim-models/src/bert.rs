@@ -340,8 +340,8 @@ impl Layer {
     fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let context = self.attention.self_attention.forward(hidden.clone(), view);
         let hidden = self.attention.output.forward(context, hidden);
-        let inner = self.intermediate.forward(hidden.clone());
-        self.output.forward(inner, hidden)
+        let inner = self.intermediate.dense.forward(hidden.clone());
+        self.output.forward_activated(inner, self.intermediate.activation, hidden)
     }
 }
 
@@ -377,12 +377,6 @@ struct Intermediate {
     activation: Activation,
 }
 
-impl Intermediate {
-    fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
-        self.activation.apply(self.dense.forward(hidden))
-    }
-}
-
 /// Projection, dropout, residual, normalisation: after attention and after the feed-forward block.
 #[derive(Module, Debug)]
 struct ResidualOutput {
@@ -393,7 +387,16 @@ struct ResidualOutput {
 
 impl ResidualOutput {
     fn forward(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
-        self.layer_norm.forward(self.dropout.forward(self.dense.forward(x)) + residual)
+        self.join(self.dense.forward(x), residual)
+    }
+
+    /// Behind a non-linearity of x.
+    fn forward_activated(&self, x: Tensor<3>, activation: Activation, residual: Tensor<3>) -> Tensor<3> {
+        self.join(self.dense.forward_activated(x, activation.into()), residual)
+    }
+
+    fn join(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+        self.layer_norm.forward(self.dropout.add(x, residual))
     }
 }
 

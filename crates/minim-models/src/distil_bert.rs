@@ -318,8 +318,8 @@ struct FeedForward {
 
 impl FeedForward {
     fn forward(&self, hidden: Tensor<3>) -> Tensor<3> {
-        let inner = self.activation.apply(self.lin1.forward(hidden));
-        self.dropout.forward(self.lin2.forward(inner))
+        let inner = self.lin1.forward(hidden);
+        self.dropout.forward(self.lin2.forward_activated(inner, self.activation.into()))
     }
 }
 

@@ -1,7 +1,7 @@
 use burn::module::{Module, Param};
-use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
 use minim_adapters::zeros;
+use minim_kernels::layer_norm;
 
 /// Layer normalisation over the last axis, with burn's names for PyTorch's weight and bias.
 #[derive(Module, Debug)]
@@ -21,11 +21,6 @@ impl LayerNorm {
     }
 
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let (dtype, gamma, beta) = (x.dtype(), self.gamma.val(), self.beta.as_ref().map(Param::val));
-        if dtype == gamma.dtype() {
-            return layer_norm(x, gamma, beta, self.epsilon);
-        }
-        // The statistics of a row need more bits than its values.
-        layer_norm(x.cast(gamma.dtype()), gamma, beta, self.epsilon).cast(dtype)
+        layer_norm(x, self.gamma.val(), self.beta.as_ref().map(Param::val), self.epsilon)
     }
 }

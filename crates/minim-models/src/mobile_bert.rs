@@ -441,7 +441,7 @@ struct ResidualOutput {
 
 impl ResidualOutput {
     fn forward(&self, x: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
-        self.layer_norm.forward(self.dropout.forward(self.dense.forward(x)) + residual)
+        self.layer_norm.forward(self.dropout.add(self.dense.forward(x), residual))
     }
 }
 
@@ -457,7 +457,7 @@ struct Output {
 impl Output {
     /// `residual` is the block's input, `stream` the layer's.
     fn forward(&self, x: Tensor<3>, residual: Tensor<3>, stream: Tensor<3>) -> Tensor<3> {
-        let inner = self.layer_norm.forward(self.dropout.forward(self.dense.forward(x)) + residual);
+        let inner = self.layer_norm.forward(self.dropout.add(self.dense.forward(x), residual));
         match &self.bottleneck {
             Some(bottleneck) => bottleneck.forward(inner, stream),
             None => inner,

@@ -10,6 +10,9 @@ use super::tree::Tree;
 /// The only crate that may choose a backend.
 pub(super) const ENGINE: &str = "minim-engine";
 
+/// Has passes of its own over one backend's memory, which its feature of this name turns on.
+pub(super) const KERNELS: (&str, &str) = ("minim-kernels", "flex");
+
 /// Backends: burn's features of these names, and this workspace's own.
 pub(super) const BACKENDS: [&str; 13] = [
     "candle", "cpu", "cuda", "flex", "metal", "ndarray", "remote", "rocm", "router", "tch", "vulkan", "webgpu", "wgpu",
@@ -23,9 +26,10 @@ const WITHOUT_BURN: [&str; 6] =
     ["minim-datasets", "minim-metrics", "minim-experiment", "minim-report", "minim-efficiency", "xtask"];
 
 /// Every crate and those of the workspace that it may use (`docs/ARCHITECTURE.md`).
-const ARROWS: [(&str, &[&str]); 11] = [
-    ("minim-adapters", &[]),
-    ("minim-models", &["minim-adapters"]),
+const ARROWS: [(&str, &[&str]); 12] = [
+    ("minim-kernels", &[]),
+    ("minim-adapters", &["minim-kernels"]),
+    ("minim-models", &["minim-kernels", "minim-adapters"]),
     ("minim-datasets", &[]),
     ("minim-metrics", &[]),
     ("minim-efficiency", &[]),
@@ -34,6 +38,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     (
         ENGINE,
         &[
+            "minim-kernels",
             "minim-adapters",
             "minim-models",
             "minim-datasets",
@@ -147,6 +152,7 @@ impl<'t> Manifest<'t> {
         }
         for feature in &self.features {
             let backend = feature.strip_prefix("burn/").filter(|backend| BACKENDS.contains(backend));
+            let backend = backend.filter(|backend| (self.name.as_str(), *backend) != KERNELS);
             if let Some(backend) = backend {
                 let message = format!("a feature turns on burn's backend `{backend}`; only {ENGINE} chooses a backend");
                 findings.push(Finding::new(self.path, 1, message));
@@ -297,6 +303,12 @@ mod tests {
             "[package]\nname = \"minim-tasks\"\n[features]\nfast = [\"burn/wgpu\"]\n",
             &[(1, "backend `wgpu`")],
         );
+        let kernels =
+            |backend| format!("[package]\nname = \"minim-kernels\"\n[features]\n{backend} = [\"burn/{backend}\"]\n");
+        check("crates/minim-kernels/Cargo.toml", &kernels("flex"), &[]);
+        check("crates/minim-kernels/Cargo.toml", &kernels("cuda"), &[(1, "backend `cuda`")]);
+        let always = with("minim-kernels", "dependencies");
+        check("crates/minim-kernels/Cargo.toml", &always, &[(4, message)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Rust sources: their length, their docs, what is left undone in them, and which backends they name.
 
 use super::Finding;
-use super::graph::{BACKENDS, ENGINE};
+use super::graph::{BACKENDS, ENGINE, KERNELS};
 use super::tree::Tree;
 
 /// A file that is read from top to bottom; longer ones hold more than one thing.
@@ -21,7 +21,8 @@ pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
     for (path, text) in tree.texts(".rs").filter(|(path, _)| !path.starts_with("third-party/")) {
         findings.extend(length(path, text));
         findings.extend(docs(path, text));
-        let Some(line) = backend_line(text) else {
+        let own = (path == format!("crates/{}/src/lib.rs", KERNELS.0)).then_some(KERNELS.1);
+        let Some(line) = backend_line(text, own) else {
             continue;
         };
         if path.starts_with(&format!("crates/{ENGINE}/")) {
@@ -71,9 +72,10 @@ fn docs(path: &str, text: &str) -> Option<Finding> {
 }
 
 /// The first line, from 1, that names a backend in a `cfg`.
-fn backend_line(text: &str) -> Option<usize> {
-    let names =
-        |line: &str| BACKENDS.iter().any(|backend| line.replace(' ', "").contains(&format!("feature=\"{backend}\"")));
+/// The first line that asks for a backend other than the file's own.
+fn backend_line(text: &str, own: Option<&str>) -> Option<usize> {
+    let others = || BACKENDS.iter().filter(|backend| own != Some(backend));
+    let names = |line: &str| others().any(|backend| line.replace(' ', "").contains(&format!("feature=\"{backend}\"")));
     text.lines().position(names).map(|at| at + 1)
 }
 
@@ -119,5 +121,9 @@ mod tests {
             ],
             &[("crates/minim-models/src/bert.rs", 2), ("crates/minim-engine/src/b.rs", 2)],
         );
+        let flex = cfg.replace("cuda", "flex");
+        check(&[("crates/minim-kernels/src/lib.rs", &flex)], &[]);
+        check(&[("crates/minim-kernels/src/linear.rs", &flex)], &[("crates/minim-kernels/src/linear.rs", 2)]);
+        check(&[("crates/minim-kernels/src/lib.rs", cfg)], &[("crates/minim-kernels/src/lib.rs", 2)]);
     }
 }
