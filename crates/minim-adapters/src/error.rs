@@ -23,6 +23,14 @@ pub enum Error {
         /// Last name components of the modules of that kind.
         available: String,
     },
+    /// An adapter that no weight can stand for.
+    #[error("{method} can't be merged: {reason}")]
+    NotMergeable {
+        /// The method's name.
+        method: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
     /// A file can't be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::by_module::ByModule;
 use crate::dora;
+use crate::lora_start::{Initial, LoraStart, Taken};
 use crate::parameter::{lazy, like, zeros};
 use crate::{Draw, Error, Restriction, Targets};
 
@@ -38,6 +39,8 @@ pub struct LoraConfig {
     pub freeze_a: bool,
     /// Which biases are trained beside the factors.
     pub bias: Bias,
+    /// Where the factors start.
+    pub start: LoraStart,
 }
 
 /// Which biases of the base model are trained beside an adapter.
@@ -67,6 +70,7 @@ impl Default for LoraConfig {
             use_dora: false,
             freeze_a: false,
             bias: Bias::None,
+            start: LoraStart::Random,
         }
     }
 }
@@ -74,9 +78,9 @@ impl Default for LoraConfig {
 /// `y = x·W + b + s·(drop(x)·A)·B`, where s is alpha / r, or alpha / √r with rsLoRA.
 #[derive(Module, Debug)]
 pub struct Lora {
-    /// `[in, r]`, drawn uniformly from ±1/√in (PyTorch's Kaiming-uniform with a = √5, as in peft).
+    /// `[in, r]`, drawn uniformly from ±1/√in (PyTorch's Kaiming-uniform with a = √5, as in peft), or as [`LoraStart`] says.
     pub a: Param<Tensor<2>>,
-    /// `[r, out]`, zero at the start.
+    /// `[r, out]`, zero at the start, or as [`LoraStart`] says.
     pub b: Param<Tensor<2>>,
     /// `[out]`, with DoRA only: the norms of the base weight at the start.
     pub magnitude: Option<Param<Tensor<1>>>,
@@ -84,6 +88,8 @@ pub struct Lora {
     pub dropout: Dropout,
     /// s
     pub scale: f64,
+    /// Where both factors started, if they were taken out of the base weight.
+    pub initial: Option<Initial>,
 }
 
 /// The rank and alpha of each module.
@@ -122,28 +128,37 @@ impl LoraConfig {
         })
     }
 
-    /// Factors that are drawn when they are first used, so that counting a large model allocates none.
+    /// Factors that are drawn when they are first used, so that counting a large model allocates none, and the weight that they leave.
     pub(crate) fn init<const D: usize>(
         &self,
         sizes: &Sizes,
         module: &str,
-        base: &Param<Tensor<D>>,
+        base: Param<Tensor<D>>,
         mut draw: Draw,
         device: &Device,
-    ) -> Lora {
+    ) -> (Lora, Param<Tensor<D>>) {
         let shape = base.lazy_shape();
         let [inputs, outputs] = [shape[0], shape[D - 1]];
         let (rank, alpha) = (sizes.ranks.of(module), sizes.alphas.of(module));
         let bound = 1.0 / (inputs as f64).sqrt();
         let divisor = if self.use_rslora { (rank as f64).sqrt() } else { rank as f64 };
-        Lora {
-            a: lazy([inputs, rank], device, move || draw.uniform(inputs * rank, bound))
-                .set_require_grad(!self.freeze_a),
-            b: zeros([rank, outputs], device),
-            magnitude: self.use_dora.then(|| dora::magnitude(base.clone(), device)),
-            dropout: DropoutConfig::new(self.dropout).init(),
-            scale: alpha / divisor,
+        let scale = alpha / divisor;
+        let magnitude = self.use_dora.then(|| dora::magnitude(base.clone(), device));
+        let dropout = DropoutConfig::new(self.dropout).init();
+        let lora = |(a, b): (Param<Tensor<2>>, Param<Tensor<2>>), initial| Lora {
+            a: a.set_require_grad(!self.freeze_a),
+            b,
+            magnitude,
+            dropout,
+            scale,
+            initial,
+        };
+        if self.start == LoraStart::Random {
+            let a = lazy([inputs, rank], device, move || draw.uniform(inputs * rank, bound));
+            return (lora((a, zeros([rank, outputs], device)), None), base);
         }
+        let taken = Taken::new(self.start, &base, rank, scale, draw);
+        (lora(taken.params(device), Some(taken.initial(device))), taken.residual(base, device))
     }
 }
 

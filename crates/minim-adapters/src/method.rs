@@ -7,7 +7,9 @@ use crate::lora::Sizes;
 use crate::tuned::{Parameter, Tuned};
 use crate::vera::Projections;
 use crate::walk::Walk;
-use crate::{Adapter, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, Targets, VeraConfig};
+use crate::{
+    AdaLoraConfig, Adapter, BottleneckConfig, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, Targets, VeraConfig,
+};
 
 /// How a model is adapted to a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +20,14 @@ pub enum Method {
     Head,
     /// Low-rank updates and the head are trained.
     Lora(LoraConfig),
+    /// Low-rank updates whose ranks compete, and the head are trained.
+    AdaLora(AdaLoraConfig),
     /// Rescaling vectors and the head are trained.
     Ia3(Ia3Config),
     /// Rescalings of random low-rank updates and the head are trained.
     Vera(VeraConfig),
+    /// Small networks behind blocks, and the head are trained.
+    Bottleneck(BottleneckConfig),
     /// Normalisations and the head are trained.
     LnTuning(LnTuningConfig),
     /// Every bias and the head are trained: `y = x·W + b'`. Ben Zaken et al. 2021, arXiv 2106.10199, section 3. Nothing is brought in; to
@@ -36,8 +42,10 @@ impl Method {
             Method::Full => "full",
             Method::Head => "head",
             Method::Lora(_) => "lora",
+            Method::AdaLora(_) => "adalora",
             Method::Ia3(_) => "ia3",
             Method::Vera(_) => "vera",
+            Method::Bottleneck(_) => "bottleneck",
             Method::LnTuning(_) => "ln-tuning",
             Method::BitFit => "bitfit",
         }
@@ -47,8 +55,10 @@ impl Method {
         match self {
             Method::Full | Method::Head | Method::BitFit => None,
             Method::Lora(config) => Some(&config.targets),
+            Method::AdaLora(config) => Some(&config.targets),
             Method::Ia3(config) => Some(&config.targets),
             Method::Vera(config) => Some(&config.targets),
+            Method::Bottleneck(config) => Some(&config.targets),
             Method::LnTuning(config) => Some(&config.targets),
         }
     }
@@ -58,10 +68,28 @@ impl Method {
         Ok(match self {
             Method::Full | Method::Head | Method::BitFit => Box::new(|_: &str| false),
             Method::Lora(config) => Box::new(config.restriction.matcher(&config.targets)?),
+            Method::AdaLora(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::Ia3(config) => Box::new(config.targets.matcher()?),
             Method::Vera(config) => Box::new(config.restriction.matcher(&config.targets)?),
+            Method::Bottleneck(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::LnTuning(config) => Box::new(config.targets.matcher()?),
         })
+    }
+
+    /// The method whose adapter folder [`crate::peft::save`] writes: this one, but for LoRA that starts with a part of the base weight.
+    pub fn saved(&self) -> Self {
+        match self {
+            Method::Lora(config) => Method::Lora(config.saved()),
+            other => other.clone(),
+        }
+    }
+
+    /// The same for a training of so many optimiser steps: AdaLoRA's schedule needs to know.
+    pub fn for_steps(mut self, total_steps: usize) -> Self {
+        if let Method::AdaLora(config) = &mut self {
+            config.total_steps = total_steps;
+        }
+        self
     }
 
     /// Checks the ranges of the settings.
@@ -73,8 +101,10 @@ impl Method {
         match self {
             Method::Full | Method::Head | Method::BitFit => Ok(()),
             Method::Lora(config) => config.check(),
+            Method::AdaLora(config) => config.check(),
             Method::Ia3(config) => config.check(),
             Method::Vera(config) => config.check(),
+            Method::Bottleneck(config) => config.check(),
             Method::LnTuning(config) => config.check(),
         }
     }
@@ -141,7 +171,9 @@ pub fn attach<M: Module>(
     let start = match method {
         Method::Full | Method::Head | Method::BitFit | Method::LnTuning(_) => Start::Nothing,
         Method::Lora(config) => Start::Lora(config, config.sizes()?),
+        Method::AdaLora(config) => Start::AdaLora(config),
         Method::Ia3(config) => Start::Ia3(config),
+        Method::Bottleneck(config) => Start::Bottleneck(config),
         Method::Vera(config) => Start::Vera(config, config.projections(widest(0), widest(1))),
     };
     let linear = survey.found.iter().filter(|found| found.in_linear).map(|found| found.path.clone()).collect();
@@ -152,7 +184,9 @@ pub fn attach<M: Module>(
 enum Start<'a> {
     Nothing,
     Lora(&'a LoraConfig, Sizes),
+    AdaLora(&'a AdaLoraConfig),
     Ia3(&'a Ia3Config),
+    Bottleneck(&'a BottleneckConfig),
     Vera(&'a VeraConfig, Projections),
 }
 
@@ -193,9 +227,15 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
             Start::Nothing => return (param, None),
             Start::Lora(config, sizes) => {
                 let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
-                Adapter::Lora(config.init(sizes, module, &param, draw, &device))
+                let (lora, base) = config.init(sizes, module, param, draw, &device);
+                return (base, Some(Adapter::Lora(lora)));
+            }
+            Start::AdaLora(config) => {
+                let adalora = config.init(module, self.seed, [inputs, outputs], &device);
+                return (param, adalora.map(Adapter::AdaLora));
             }
             Start::Ia3(config) => Adapter::Ia3(config.init(module, inputs, outputs, &device)),
+            Start::Bottleneck(config) => Adapter::Bottleneck(config.init(module, self.seed, outputs, &device)),
             Start::Vera(config, shared) => Adapter::Vera(config.init(shared, outputs, &device)),
         };
         (param, Some(adapter))

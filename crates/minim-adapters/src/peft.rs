@@ -3,6 +3,7 @@
 //! Keys are `base_model.model.` + the published module name + `.lora_A.weight` and so on; PyTorch's `[out, in]` is burn's `[in, out]`
 //! transposed. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
 
+mod adalora;
 mod config;
 mod entry;
 
@@ -140,6 +141,10 @@ pub fn load<M: Module>(
         if matches!(method, Method::Lora(config) if config.bias == Bias::All) && entry::is_copy_of_head(name) {
             continue;
         }
+        // What is left of a layer that lost all ranks.
+        if matches!(method, Method::AdaLora(_)) && view.shape().contains(&0) {
+            continue;
+        }
         let values = f32_values(&view).ok_or_else(|| Error::Format {
             path: path.clone(),
             reason: format!("{name} is {:?}; expected F32, F16 or BF16", view.dtype()),
@@ -190,7 +195,25 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
             return;
         }
         let values = param.val().into_data().iter::<f32>().collect();
-        self.tensors.insert(entry.key, (entry.layout.file_shape(&shape), entry.layout.reorder(values, &shape)));
+        let tensor = (entry.layout.file_shape(&shape), entry.layout.reorder(values, &shape));
+        match self.tensors.get_mut(&entry.key).filter(|_| entry.start) {
+            Some(factor) => subtract(factor, tensor, entry.key.ends_with(".lora_B.weight")),
+            None => drop(self.tensors.insert(entry.key, tensor)),
+        }
+    }
+}
+
+/// Puts where a factor of LoRA started behind it, so that their products are subtracted: A `[r, in]` gets rows, B `[out, r]` columns with
+/// the sign turned. As peft's `subtract_mutated_init`.
+fn subtract((shape, values): &mut (Vec<usize>, Vec<f32>), (_, start): (Vec<usize>, Vec<f32>), of_b: bool) {
+    if of_b {
+        let rank = shape[1];
+        let rows = values.chunks_exact(rank).zip(start.chunks_exact(rank));
+        *values = rows.flat_map(|(now, then)| now.iter().copied().chain(then.iter().map(|v| -v))).collect();
+        shape[1] *= 2;
+    } else {
+        values.extend(start);
+        shape[0] *= 2;
     }
 }
 
@@ -214,7 +237,7 @@ impl<N: Fn(&str) -> String> ModuleMapper for Fill<'_, N> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let shape = param.lazy_shape();
-        let Some(entry) = self.entries.of(&shape.to_vec()) else { return param };
+        let Some(entry) = self.entries.of(&shape.to_vec()).filter(|entry| !entry.start) else { return param };
         let (id, device) = (param.id, param.lazy_device());
         if let Some(tensor) = self.shared.get(&entry.key) {
             return param.transform_for_load(tensor.clone().reshape(shape), id);

@@ -37,7 +37,12 @@ impl Tuned {
                 Bias::All => Kind::Biases,
                 Bias::LoraOnly => Kind::AdaptedBiases,
             },
-            Method::Full | Method::Head | Method::Ia3(_) | Method::Vera(_) => Kind::Nothing,
+            Method::Full
+            | Method::Head
+            | Method::Ia3(_)
+            | Method::Vera(_)
+            | Method::AdaLora(_)
+            | Method::Bottleneck(_) => Kind::Nothing,
         };
         Ok(Self { kind, matches: method.matcher()? })
     }

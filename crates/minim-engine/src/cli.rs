@@ -2,7 +2,7 @@ use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use minim_adapters::{LnTuningConfig, LoraConfig, Method, VeraConfig};
+use minim_adapters::{AdaLoraConfig, BottleneckConfig, LnTuningConfig, LoraConfig, Method, VeraConfig};
 use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
@@ -11,8 +11,8 @@ use minim_engine::lengths::lengths;
 use minim_engine::logits::Logits;
 use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
-use minim_engine::{Error, Options, TrainedRun, chosen, count, ia3, train};
-use minim_experiment::{Experiment, Store};
+use minim_engine::{Error, Options, TrainedRun, bottleneck, chosen, count, ia3, train};
+use minim_experiment::{Experiment, Placement, Store};
 use minim_models::{Config, HeadKind};
 
 /// Fine-tunes small language models on clinical text with small adapters, and says what each choice costs.
@@ -196,8 +196,15 @@ enum AdapterKind {
     Lora,
     /// LoRA with trained magnitudes
     Dora,
+    /// Low-rank updates whose ranks compete; the rank is that at the start
+    #[value(name = "adalora")]
+    AdaLora,
     Ia3,
     Vera,
+    /// Bottleneck adapters behind attention and feed-forward blocks; the rank is their width
+    Houlsby,
+    /// The same behind feed-forward blocks alone
+    Pfeiffer,
     /// The normalisations
     LnTuning,
     /// Every bias
@@ -358,10 +365,29 @@ fn method(adapter: AdapterKind, rank: Option<usize>, targets: &[String], config:
             let (rank, use_dora) = (rank.unwrap_or(plain.rank), matches!(adapter, AdapterKind::Dora));
             Method::Lora(LoraConfig { rank, use_dora, targets: chosen(targets, defaults.lora), ..plain })
         }
+        AdapterKind::AdaLora => {
+            let plain = AdaLoraConfig::default();
+            let init_rank = rank.unwrap_or(plain.init_rank);
+            let target_rank = plain.target_rank.min(init_rank);
+            Method::AdaLora(AdaLoraConfig {
+                init_rank,
+                target_rank,
+                targets: chosen(targets, defaults.adalora),
+                ..plain
+            })
+        }
         AdapterKind::Vera => {
             let plain = VeraConfig::default();
             let rank = rank.unwrap_or(plain.rank);
             Method::Vera(VeraConfig { rank, targets: chosen(targets, defaults.lora), ..plain })
+        }
+        AdapterKind::Houlsby | AdapterKind::Pfeiffer => {
+            let placement = match adapter {
+                AdapterKind::Houlsby => Placement::Houlsby,
+                _ => Placement::Pfeiffer,
+            };
+            let plain = bottleneck(placement, targets, config);
+            Method::Bottleneck(BottleneckConfig { size: rank.unwrap_or(plain.size), ..plain })
         }
         AdapterKind::LnTuning => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
         AdapterKind::Ia3 => Method::Ia3(ia3(targets, None, config)),

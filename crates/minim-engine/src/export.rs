@@ -24,13 +24,18 @@ pub enum Target {
 /// [`Error::Input`] for a run that has no adapter to write.
 pub fn export(run: TrainedRun, target: Target, out: &Path) -> Result<(), Error> {
     match target {
-        Target::Merged => write_model(&merge(run.model), &run.checkpoint, run.task.labels(), out),
+        Target::Merged => write_model(&merge(run.model)?, &run.checkpoint, run.task.labels(), out),
         Target::Peft => {
             if matches!(run.method, Method::Full | Method::Head | Method::BitFit) {
                 return Err(Error::Input(format!(
                     "method {} has no peft adapter; use --to merged for a whole model folder",
                     run.method.name()
                 )));
+            }
+            if let Method::Bottleneck(_) = run.method {
+                return Err(Error::Input(
+                    "peft has no bottleneck adapters; the run's folder trained/ holds this one for minim".into(),
+                ));
             }
             // peft resolves a relative name from its own working folder, so the folder itself is named.
             let base = std::path::absolute(run.checkpoint.folder()).ok().map(|path| path.display().to_string());

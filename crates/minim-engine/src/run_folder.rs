@@ -113,7 +113,12 @@ pub(crate) fn keep(
         Method::Head | Method::BitFit => {
             Ok(peft::save_trained(model, method, modules_to_save, published_name, &trained)?)
         }
-        Method::Lora(_) | Method::Ia3(_) | Method::Vera(_) | Method::LnTuning(_) => {
+        Method::Lora(_)
+        | Method::AdaLora(_)
+        | Method::Ia3(_)
+        | Method::Vera(_)
+        | Method::Bottleneck(_)
+        | Method::LnTuning(_) => {
             let base = checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
             let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
             let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
@@ -152,6 +157,14 @@ pub(crate) fn trained_folder(folder: &Path) -> PathBuf {
     folder.join(TRAINED)
 }
 
+/// What the adapter folder says of itself; where there is none, what the run says.
+fn kept_method(run: &Run, checkpoint: &Checkpoint, trained: &Path) -> Result<Method, Error> {
+    match adapter_method(&run.method.method, checkpoint.config()) {
+        method @ (Method::Head | Method::BitFit) => Ok(method),
+        _ => Ok(AdapterConfig::read(trained)?.method(trained)?),
+    }
+}
+
 impl TrainedRun {
     /// Opens a run's folder (the one that holds `run.toml`).
     ///
@@ -183,7 +196,7 @@ impl TrainedRun {
             }
             _ => {
                 let (checkpoint, loaded) = base(&run, task.head(), task.labels().len(), device)?;
-                let method = adapter_method(&run.method.method, checkpoint.config());
+                let method = kept_method(&run, &checkpoint, &trained)?;
                 let seed = stream(run.seed, Purpose::Init);
                 let model = attach(loaded.model, &method, &modules_to_save, seed, published_name)?;
                 (checkpoint, peft::load(model, &method, &modules_to_save, published_name, &trained)?, method)

@@ -10,7 +10,7 @@ use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy};
-use minim_adapters::{attach, count};
+use minim_adapters::{Method, attach, count};
 use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
 use minim_experiment::{
     Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run, Scores, Status,
@@ -108,7 +108,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     if training.gradient_checkpointing {
         model = model.recomputing(stream(run.seed, Purpose::Dropout));
     }
-    let model = model.fork(&autodiff).train();
+    let mut model = model.fork(&autodiff).train();
     device.seed(stream(run.seed, Purpose::Dropout));
     autodiff.seed(stream(run.seed, Purpose::Dropout));
 
@@ -124,6 +124,11 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     };
     let steps_per_epoch = loader.batches();
     let steps = training.max_steps.unwrap_or(training.epochs * steps_per_epoch);
+    let method = method.for_steps(steps);
+    method.check()?;
+    if let Method::AdaLora(config) = &method {
+        model = model.allocating(config.clone());
+    }
     let schedule = WarmUp::new(training.learning_rate, training.warmup_ratio, steps, training.schedule);
     time.observe(&Event::Enter(Phase::Save));
     let outcome = Arc::new(Mutex::new(Outcome { time, ..Outcome::default() }));

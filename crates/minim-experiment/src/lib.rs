@@ -35,8 +35,9 @@ mod utc;
 pub use error::Error;
 pub use location::Location;
 pub use plan::{
-    Biases, EvaluateEvery, Experiment, Init, Long, LoraVariant, Method, MethodSpec, ModelSpec, Override, Pool,
-    Precision, Report, Schedule, TaskKind, TaskSpec, TrainingPatch, TrainingSpec,
+    AdaLoraSchedule, Biases, EvaluateEvery, Experiment, Init, Long, LoraVariant, Method, MethodSpec, ModelSpec,
+    NonLinearity, Override, Placement, Pool, Precision, Report, Schedule, Start, TaskKind, TaskSpec, TrainingPatch,
+    TrainingSpec,
 };
 pub use record::{
     ClassShots, Cost, CurvePoint, DataSummary, Hardware, LabelScore, Majority, Metrics, Parameters, Record,

@@ -244,11 +244,13 @@ fn order_methods(records: &[Record]) -> Vec<String> {
         let order = match &record.run.method.method {
             Method::Full => (0, 0),
             Method::Lora { rank, .. } => (1, *rank),
-            Method::Ia3 { .. } => (2, 0),
-            Method::Vera { rank, .. } => (3, *rank),
-            Method::LnTuning { .. } => (4, 0),
-            Method::BitFit => (5, 0),
-            Method::Head => (6, 0),
+            Method::AdaLora { schedule, .. } => (2, schedule.target_r),
+            Method::Ia3 { .. } => (3, 0),
+            Method::Vera { rank, .. } => (4, *rank),
+            Method::Bottleneck { bottleneck_size, .. } => (5, *bottleneck_size),
+            Method::LnTuning { .. } => (6, 0),
+            Method::BitFit => (7, 0),
+            Method::Head => (8, 0),
         };
         orders.entry(&record.run.method.name).or_insert(order);
     }

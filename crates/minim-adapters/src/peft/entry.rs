@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) layout: Layout,
     /// Whether every layer has this one and the file has it once.
     pub(super) shared: bool,
+    /// Whether it is where a factor started: behind the factor in a file that is written, in none that is read.
+    pub(super) start: bool,
 }
 
 impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
@@ -35,13 +37,28 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
             let module = module.strip_suffix(".weight").unwrap_or(&module);
             let of_layer = |suffix: &str| Some(Entry { key: format!("{PREFIX}{module}.{suffix}"), ..Entry::default() });
             let with = |layout, entry: Option<Entry>| entry.map(|entry| Entry { layout, ..entry });
+            let as_start = |entry: Option<Entry>| entry.map(|entry| Entry { start: true, ..entry });
             let shared = |name: &str| {
-                Some(Entry { key: format!("base_model.{name}"), layout: Layout::Transposed, shared: true })
+                Some(Entry {
+                    key: format!("base_model.{name}"),
+                    layout: Layout::Transposed,
+                    shared: true,
+                    start: false,
+                })
             };
             return match factor {
                 "Lora.a" => with(Layout::Transposed, of_layer("lora_A.weight")),
                 "Lora.b" => with(Layout::Transposed, of_layer("lora_B.weight")),
+                "Lora.initial.a" => as_start(with(Layout::Transposed, of_layer("lora_A.weight"))),
+                "Lora.initial.b" => as_start(with(Layout::Transposed, of_layer("lora_B.weight"))),
                 "Lora.magnitude" => of_layer("lora_magnitude_vector"),
+                "AdaLora.a" => with(Layout::Transposed, of_layer("lora_A")),
+                "AdaLora.b" => with(Layout::Transposed, of_layer("lora_B")),
+                "AdaLora.e" => with(Layout::Column, of_layer("lora_E")),
+                "Bottleneck.down" => with(Layout::Transposed, of_layer("bottleneck_down.weight")),
+                "Bottleneck.down_bias" => of_layer("bottleneck_down.bias"),
+                "Bottleneck.up" => with(Layout::Transposed, of_layer("bottleneck_up.weight")),
+                "Bottleneck.up_bias" => of_layer("bottleneck_up.bias"),
                 "Ia3.output" => with(Layout::Column, of_layer("ia3_l")),
                 "Ia3.input" => with(Layout::Row, of_layer("ia3_l")),
                 "Vera.lambda_d" => of_layer("vera_lambda_d"),
@@ -61,13 +78,13 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
             return None;
         };
         let layout = if shape.len() == 2 { Layout::Transposed } else { Layout::Same };
-        Some(Entry { key: format!("{PREFIX}{key}"), layout, shared: false })
+        Some(Entry { key: format!("{PREFIX}{key}"), layout, ..Entry::default() })
     }
 }
 
 impl Default for Entry {
     fn default() -> Self {
-        Self { key: String::new(), layout: Layout::Same, shared: false }
+        Self { key: String::new(), layout: Layout::Same, shared: false, start: false }
     }
 }
 

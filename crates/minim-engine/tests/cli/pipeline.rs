@@ -21,13 +21,16 @@ struct Row {
     pooler: u64,
     /// Whether peft has files for it.
     to_peft: bool,
+    /// Whether it can be folded into weights.
+    merges: bool,
 }
 
 const LORA: u64 = 2 * 2 * 4 * (36 + 36);
-const PLAIN: Row = Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true };
+const PLAIN: Row =
+    Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true, merges: true };
 
 /// 2 layers of 36 with 52 inside; LoRA and VeRA on two matrices of each, IA3 on key, value and both outputs.
-const METHODS: [Row; 9] = [
+const METHODS: [Row; 14] = [
     Row { name: "full", settings: r#"name = "full", kind = "full""#, to_peft: false, ..PLAIN },
     Row { name: "lora", settings: r#"name = "lora", kind = "lora", rank = 4"#, adapter: LORA, ..PLAIN },
     Row { name: "ia3", settings: r#"name = "ia3", kind = "ia3""#, adapter: 2 * (36 + 36 + 36 + 52), ..PLAIN },
@@ -44,6 +47,40 @@ const METHODS: [Row; 9] = [
         settings: r#"name = "fa", kind = "lora", rank = 4, freeze_a = true, lr_ratio = 4, rank_pattern = { "layer.1.*" = 8 }"#,
         adapter: 3 * LORA / 2,
         frozen: 3 * LORA / 4,
+        ..PLAIN
+    },
+    Row {
+        name: "pissa",
+        settings: r#"name = "pissa", kind = "lora", rank = 4, init_lora_weights = "pissa", use_rslora = true"#,
+        adapter: LORA,
+        ..PLAIN
+    },
+    Row {
+        name: "olora",
+        settings: r#"name = "olora", kind = "lora", rank = 4, init_lora_weights = "olora", use_dora = true"#,
+        adapter: LORA + 2 * 2 * 36,
+        ..PLAIN
+    },
+    Row {
+        name: "adalora",
+        settings: r#"name = "adalora", kind = "adalora", init_r = 4, target_r = 2, tfinal = 1"#,
+        adapter: 2 * 2 * 4 * (36 + 36 + 1),
+        ..PLAIN
+    },
+    Row {
+        name: "houlsby",
+        settings: r#"name = "houlsby", kind = "bottleneck", bottleneck_size = 6"#,
+        adapter: 2 * 2 * (2 * 6 * 36 + 6 + 36),
+        to_peft: false,
+        merges: false,
+        ..PLAIN
+    },
+    Row {
+        name: "pfeiffer",
+        settings: r#"name = "pfeiffer", kind = "bottleneck", placement = "pfeiffer", bottleneck_size = 6"#,
+        adapter: 2 * (2 * 6 * 36 + 6 + 36),
+        to_peft: false,
+        merges: false,
         ..PLAIN
     },
     Row { name: "vera", settings: r#"name = "vera", kind = "vera", rank = 16"#, adapter: 2 * 2 * (16 + 36), ..PLAIN },
@@ -86,9 +123,11 @@ fn every_method(task: TinyTask) {
         check_parameters(task, &record, &row);
         check_evaluation(&scratch, task, &record, &run);
         let predictions = check_predictions(&scratch, task, &record, &run);
-        check_exports(&scratch, task, &run, row.to_peft, &predictions);
+        check_exports(&scratch, task, &run, &row, &predictions);
         scratch.holds_no_text("out");
-        scratch.holds_no_text("exported");
+        if row.merges {
+            scratch.holds_no_text("exported");
+        }
     }
 }
 
@@ -168,7 +207,7 @@ fn check_predictions(scratch: &Scratch, task: TinyTask, record: &Record, run: &s
     lines
 }
 
-fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, has_adapter: bool, predictions: &[Value]) {
+fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) {
     scratch.write("in.jsonl", task.test_inputs());
     let logits = |model: &str, adapter: &str| {
         let printed = scratch.done(&format!(
@@ -179,23 +218,37 @@ fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, has_adapter: bool
     };
     let all = |lines: &[Value]| lines.iter().flat_map(numbers).collect::<Vec<f64>>();
 
-    scratch.done(&format!("export --run {run} --to merged --out exported/merged"));
+    let merge = format!("export --run {run} --to merged --out exported/merged");
+    if !row.merges {
+        scratch.refused_saying(&merge, &["bottleneck can't be merged", "not linear"]);
+        scratch
+            .refused_saying(&format!("export --run {run} --to peft --out exported/peft"), &["peft has no bottleneck"]);
+        assert!(scratch.files("exported").is_empty());
+        let adapted = logits(task.model, &format!("--adapter {run}/trained"));
+        check_predictions_are(predictions, &adapted);
+        return;
+    }
+    scratch.done(&merge);
     let merged = logits("exported/merged", "");
     assert!(furthest(&all(&merged), &all(&logits(task.model, ""))) > 1e-3, "training changed something");
-    if predictions.iter().all(|line| line["tags"].is_null()) {
-        let probabilities: Vec<f64> = merged.iter().flat_map(|line| softmax(&numbers(line))).collect();
-        let predicted: Vec<f64> = predictions.iter().flat_map(|line| numbers(&line["probabilities"])).collect();
-        assert!(furthest(&probabilities, &predicted) < 1e-4, "the exported model predicts as the run does");
-    }
+    check_predictions_are(predictions, &merged);
 
     let export = format!("export --run {run} --to peft --out exported/peft");
-    if has_adapter {
+    if row.to_peft {
         scratch.done(&export);
         let adapted = logits(task.model, "--adapter exported/peft");
         assert!(furthest(&all(&adapted), &all(&merged)) < 1e-4, "the adapter on its base model is the merged model");
     } else {
         scratch.refused_saying(&export, &["no peft adapter", "--to merged"]);
         assert!(scratch.files("exported/peft").is_empty());
+    }
+}
+
+fn check_predictions_are(predictions: &[Value], logits: &[Value]) {
+    if predictions.iter().all(|line| line["tags"].is_null()) {
+        let probabilities: Vec<f64> = logits.iter().flat_map(|line| softmax(&numbers(line))).collect();
+        let predicted: Vec<f64> = predictions.iter().flat_map(|line| numbers(&line["probabilities"])).collect();
+        assert!(furthest(&probabilities, &predicted) < 1e-4, "the exported model predicts as the run does");
     }
 }
 

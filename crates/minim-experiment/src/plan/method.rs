@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adalora::AdaLoraSchedule;
 use super::lora::LoraVariant;
 use super::reader::Table;
 use crate::Error;
@@ -39,6 +40,20 @@ pub enum Method {
         #[serde(flatten)]
         variant: Box<LoraVariant>,
     },
+    /// Low-rank updates whose ranks compete (Zhang et al. 2023, arXiv 2303.10512).
+    #[serde(rename = "adalora")]
+    AdaLora {
+        /// The update is scaled by `alpha / init_r`.
+        alpha: f64,
+        /// Dropout on the update's input, in `[0, 1)`.
+        dropout: f64,
+        /// Layers that are adapted, as LoRA's; empty for the model family's default.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
+        /// How ranks are taken away.
+        #[serde(flatten)]
+        schedule: AdaLoraSchedule,
+    },
     /// Learned rescaling of activations (Liu et al. 2022, arXiv 2205.05638).
     Ia3 {
         /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it. Empty for the model family's default.
@@ -62,6 +77,18 @@ pub enum Method {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         targets: Vec<String>,
     },
+    /// Small networks behind blocks.
+    Bottleneck {
+        /// Behind which blocks.
+        placement: Placement,
+        /// Inner width.
+        bottleneck_size: usize,
+        /// Between both projections.
+        non_linearity: NonLinearity,
+        /// Layers whose output is adapted, as LoRA's; empty for those of the placement.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
+    },
     /// Normalisations (Zhao et al. 2023, arXiv 2312.11420).
     LnTuning {
         /// Normalisations that are trained, by the end of their paths; empty for the model family's.
@@ -77,21 +104,49 @@ pub enum Method {
     Head,
 }
 
+/// Where bottleneck adapters stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// Behind attention and behind the feed-forward block (Houlsby et al. 2019, arXiv 1902.00751).
+    Houlsby,
+    /// Behind the feed-forward block alone (Pfeiffer et al. 2020, arXiv 2005.00247).
+    Pfeiffer,
+}
+
+/// What stands between the projections of a bottleneck adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NonLinearity {
+    /// `x·Φ(x)`
+    Gelu,
+    /// `max(x, 0)`
+    Relu,
+    /// `x·σ(x)`
+    Silu,
+    /// `tanh(x)`
+    Tanh,
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Lora,
+    AdaLora,
     Ia3,
     Vera,
+    Bottleneck,
     LnTuning,
     BitFit,
     Full,
     Head,
 }
 
-const KINDS: [(&str, Kind); 7] = [
+const KINDS: [(&str, Kind); 9] = [
     ("lora", Kind::Lora),
+    ("adalora", Kind::AdaLora),
     ("ia3", Kind::Ia3),
     ("vera", Kind::Vera),
+    ("bottleneck", Kind::Bottleneck),
     ("ln-tuning", Kind::LnTuning),
     ("bitfit", Kind::BitFit),
     ("full", Kind::Full),
@@ -100,18 +155,20 @@ const KINDS: [(&str, Kind); 7] = [
 
 const SHARED: [&str; 3] = ["name", "kind", "learning_rate"];
 /// Keys of several kinds.
-const COMMON: [&str; 3] = ["targets", "rank", "dropout"];
-const LORA: [&str; 1] = ["alpha"];
+const COMMON: [&str; 4] = ["targets", "rank", "dropout", "alpha"];
 const IA3: [&str; 1] = ["feedforward"];
+const BOTTLENECK: [&str; 3] = ["placement", "bottleneck_size", "non_linearity"];
 const VERA: [&str; 2] = ["d_initial", "projection_prng_key"];
 
 impl Method {
-    /// The method's name in experiment files: `lora`, `ia3`, `vera`, `ln-tuning`, `bitfit`, `full` or `head`.
+    /// The method's name in experiment files: `lora`, `adalora`, `ia3`, `vera`, `bottleneck`, `ln-tuning`, `bitfit`, `full` or `head`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Lora { .. } => "lora",
+            Self::AdaLora { .. } => "adalora",
             Self::Ia3 { .. } => "ia3",
             Self::Vera { .. } => "vera",
+            Self::Bottleneck { .. } => "bottleneck",
             Self::LnTuning { .. } => "ln-tuning",
             Self::BitFit => "bitfit",
             Self::Full => "full",
@@ -129,9 +186,11 @@ impl Method {
 
     fn has_key(&self, key: &str) -> bool {
         match self {
-            Self::Lora { .. } => COMMON.contains(&key) || LORA.contains(&key) || LoraVariant::KEYS.contains(&key),
+            Self::Lora { .. } => COMMON.contains(&key) || LoraVariant::KEYS.contains(&key),
+            Self::AdaLora { .. } => key != "rank" && COMMON.contains(&key) || AdaLoraSchedule::KEYS.contains(&key),
             Self::Ia3 { .. } => key == "targets" || IA3.contains(&key),
-            Self::Vera { .. } => COMMON.contains(&key) || VERA.contains(&key),
+            Self::Vera { .. } => key != "alpha" && COMMON.contains(&key) || VERA.contains(&key),
+            Self::Bottleneck { .. } => key == "targets" || BOTTLENECK.contains(&key),
             Self::LnTuning { .. } => key == "targets",
             Self::BitFit | Self::Full | Self::Head => false,
         }
@@ -139,15 +198,23 @@ impl Method {
 }
 
 impl MethodSpec {
-    pub(super) const KEYS: [&[&str]; 6] = [&SHARED, &COMMON, &LORA, &LoraVariant::KEYS, &IA3, &VERA];
+    pub(super) const KEYS: [&[&str]; 7] =
+        [&SHARED, &COMMON, &LoraVariant::KEYS, &AdaLoraSchedule::KEYS, &IA3, &VERA, &BOTTLENECK];
 
     pub(super) fn read(table: &Table) -> Result<Self, Error> {
         table.check_keys(&Self::KEYS.concat())?;
         let kind = table.required("kind")?;
         let method = match kind.choice(&KINDS)? {
             Kind::Lora => read_lora(table)?,
+            Kind::AdaLora => Method::AdaLora {
+                alpha: read_alpha(table, 8.0)?,
+                dropout: read_dropout(table, 0.0)?,
+                targets: read_targets(table)?,
+                schedule: AdaLoraSchedule::read(table)?,
+            },
             Kind::Ia3 => read_ia3(table)?,
             Kind::Vera => read_vera(table)?,
+            Kind::Bottleneck => read_bottleneck(table)?,
             Kind::LnTuning => Method::LnTuning { targets: read_targets(table)? },
             Kind::BitFit => Method::BitFit,
             Kind::Full => Method::Full,
@@ -174,10 +241,7 @@ impl MethodSpec {
 fn read_lora(table: &Table) -> Result<Method, Error> {
     Ok(Method::Lora {
         rank: read_rank(table, 8)?,
-        alpha: match table.get("alpha") {
-            None => 16.0,
-            Some(value) => value.number("a number above 0", |alpha| alpha > 0.0)?,
-        },
+        alpha: read_alpha(table, 16.0)?,
         dropout: read_dropout(table, 0.1)?,
         targets: read_targets(table)?,
         variant: Box::new(LoraVariant::read(table)?),
@@ -200,8 +264,34 @@ fn read_vera(table: &Table) -> Result<Method, Error> {
     })
 }
 
+fn read_bottleneck(table: &Table) -> Result<Method, Error> {
+    let placement = match table.get("placement") {
+        None => Placement::Houlsby,
+        Some(value) => value.choice(&[("houlsby", Placement::Houlsby), ("pfeiffer", Placement::Pfeiffer)])?,
+    };
+    Ok(Method::Bottleneck {
+        placement,
+        bottleneck_size: table.get("bottleneck_size").map_or(Ok(64), |value| value.count(1))?,
+        non_linearity: match table.get("non_linearity") {
+            None if placement == Placement::Houlsby => NonLinearity::Gelu,
+            None => NonLinearity::Relu,
+            Some(value) => value.choice(&[
+                ("gelu", NonLinearity::Gelu),
+                ("relu", NonLinearity::Relu),
+                ("silu", NonLinearity::Silu),
+                ("tanh", NonLinearity::Tanh),
+            ])?,
+        },
+        targets: read_targets(table)?,
+    })
+}
+
 fn read_rank(table: &Table, default: usize) -> Result<usize, Error> {
     table.get("rank").map_or(Ok(default), |value| value.count(1))
+}
+
+fn read_alpha(table: &Table, default: f64) -> Result<f64, Error> {
+    table.get("alpha").map_or(Ok(default), |value| value.number("a number above 0", |alpha| alpha > 0.0))
 }
 
 fn read_dropout(table: &Table, default: f64) -> Result<f64, Error> {
