@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
 use crate::parameter::{lazy, like, zeros};
-use crate::walk::Walk;
+use crate::rank_allocator::Factors;
 use crate::{Draw, Error, Restriction, Targets};
 
 /// Standard deviation of fresh A and B, as in peft.
@@ -151,45 +151,21 @@ impl AdaLoraConfig {
     /// # Shapes
     /// - `loss` and output: `[1]`
     pub fn penalised<M: Module>(&self, model: &M, loss: Tensor<1>) -> Tensor<1> {
-        let mut distances = Distances { walk: Walk::default(), found: Vec::new() };
-        model.visit(&mut distances);
-        match distances.found.is_empty() {
+        let apart = |by_rank: Tensor<2>| {
+            let [rank, _] = by_rank.dims();
+            let apart = by_rank.clone().matmul(by_rank.clone().transpose()) - Tensor::eye(rank, &by_rank.device());
+            // The root has no slope at 0, where nothing is to be gained.
+            (apart.square().sum() + 1e-30).sqrt()
+        };
+        let factors = Factors::of(model, None).into_iter();
+        let apart: Vec<_> =
+            factors.filter(|(name, _)| !name.ends_with(".e")).map(|(_, factor)| apart(factor)).collect();
+        match apart.is_empty() {
             true => loss,
-            false => loss + Tensor::cat(distances.found, 0).mean() * self.orth_reg_weight,
+            false => loss + Tensor::cat(apart, 0).mean() * self.orth_reg_weight,
         }
     }
 }
-
-/// How far each A and B is from orthonormal.
-struct Distances {
-    walk: Walk,
-    found: Vec<Tensor<1>>,
-}
-
-impl ModuleVisitor for Distances {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.walk.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.walk.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path = self.walk.path();
-        let Some((_, factor)) = path.split_once(IN_MODULE).filter(|_| D == 2) else { return };
-        let shape = param.lazy_shape();
-        let matrix = param.val().reshape([shape[0], shape[D - 1]]);
-        let by_rank: Tensor<2> = if factor == "a" { matrix.transpose() } else { matrix };
-        let [rank, _] = by_rank.dims();
-        let apart = by_rank.clone().matmul(by_rank.transpose()) - Tensor::eye(rank, &param.device());
-        // The root has no slope at 0, where nothing is to be gained.
-        self.found.push((apart.square().sum() + 1e-30).sqrt());
-    }
-}
-
-/// What stands between a layer's path and a parameter of [`AdaLora`].
-pub(crate) const IN_MODULE: &str = ".adapter.AdaLora.";
 
 impl AdaLora {
     pub(crate) fn forward<const D: usize>(

@@ -1,5 +1,5 @@
 //! Bottleneck adapters: Houlsby et al. 2019, arXiv 1902.00751, section 2.1, behind attention and behind the feed-forward block of each layer;
-//! Pfeiffer et al. 2020, arXiv 2005.00247, section 3.2, behind the feed-forward block alone.
+//! Pfeiffer et al. 2020, arXiv 2005.00247, behind the feed-forward block alone.
 //!
 //! They sit on the output of the linear layer that ends the block, before the residual sum. Where a model has dropout there, it acts on the
 //! adapter's output too; in Houlsby's it acts before. Pfeiffer's further normalisation around the adapter is left out: where two

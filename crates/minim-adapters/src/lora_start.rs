@@ -1,8 +1,8 @@
 //! Where LoRA's factors start: at random beside an untouched weight, or as a part that is taken out of it.
 //!
-//! - PiSSA: Meng et al. 2024, arXiv 2404.02948, equations 2 to 4. Of `W = U·S·Vᵀ` the r largest singular values start the factors:
+//! - PiSSA: Meng et al. 2024, arXiv 2404.02948, section 3. Of `W = U·S·Vᵀ` the r largest singular values start the factors:
 //!   `s·A·B = Uᵣ·Sᵣ·Vᵣᵀ`, the root of `Sᵣ / s` in each of both.
-//! - OLoRA: Büyükakyüz 2024, arXiv 2406.01775, section 3.2. Of `W = Q·R` (PyTorch's layout) the first r columns and rows: `B = Qᵣ`, `A = Rᵣ`.
+//! - OLoRA: Büyükakyüz 2024, arXiv 2406.01775, section 3. Of `W = Q·R` (PyTorch's layout) the first r columns and rows: `B = Qᵣ`, `A = Rᵣ`.
 //!
 //! The base weight becomes `W - s·A·B`, so that the layer's output is what it was. peft's files of such an adapter mean nothing beside the
 //! untouched base weight; so what is saved is peft's conversion: plain LoRA of twice the rank, `s·(A·B - A₀·B₀) = s·[A A₀]·[B; -B₀]`.
@@ -65,9 +65,12 @@ pub struct Initial {
     pub b: Param<Tensor<2>>,
 }
 
+type Factors = [Vec<f32>; 2];
+type Compute = Box<dyn FnOnce() -> Factors + Send>;
+
 /// Both factors at their start, `[in, r]` and `[r, out]`, computed when they are first asked for.
 pub(crate) struct Taken {
-    factors: Arc<LazyLock<[Vec<f32>; 2], Box<dyn FnOnce() -> [Vec<f32>; 2] + Send>>>,
+    factors: Arc<LazyLock<Factors, Compute>>,
     shape: [usize; 3],
     scale: f64,
 }
@@ -88,7 +91,7 @@ impl Taken {
             let weight = Matrix::new(inputs, outputs, host(&base));
             factors(start, &weight, rank, scale, &mut draw)
         };
-        let factors = Arc::new(LazyLock::new(Box::new(factors) as Box<dyn FnOnce() -> [Vec<f32>; 2] + Send>));
+        let factors = Arc::new(LazyLock::new(Box::new(factors) as Compute));
         Self { factors, shape: [inputs, rank, outputs], scale }
     }
 
@@ -125,7 +128,7 @@ fn host<const D: usize>(base: &Param<Tensor<D>>) -> Vec<f64> {
 }
 
 /// A `[in, r]` and B `[r, out]`. A weight of a lower rank than r leaves columns of A and rows of B at 0, where they stay.
-fn factors(start: LoraStart, weight: &Matrix, rank: usize, scale: f64, draw: &mut Draw) -> [Vec<f32>; 2] {
+fn factors(start: LoraStart, weight: &Matrix, rank: usize, scale: f64, draw: &mut Draw) -> Factors {
     let (left, right) = match start {
         LoraStart::Olora => {
             let (q, r) = qr(&weight.transposed(), rank);

@@ -7,7 +7,6 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Bool, Tensor, TensorData};
 
 use crate::AdaLoraConfig;
-use crate::adalora::IN_MODULE;
 use crate::walk::Walk;
 
 /// Takes ranks away while a model that [`crate::attach`] prepared for AdaLoRA is trained.
@@ -86,7 +85,7 @@ impl RankAllocator {
         let AdaLoraConfig { beta1, beta2, .. } = self.config;
         for (name, factor) in factors {
             let Some(gradient) = gradients.0.get(name) else { continue };
-            let now = (factor.clone() * gradient.clone()).abs();
+            let now = (factor.clone().inner() * gradient.clone()).abs();
             let moments = self
                 .moments
                 .entry(name.clone())
@@ -119,15 +118,18 @@ impl RankAllocator {
     }
 }
 
-/// A, E and B of each layer as `[r, n]`, by `<layer>.a`, `.e` and `.b`; without autodiff.
-struct Factors<'a> {
+/// What stands between a layer's path and a parameter of [`crate::AdaLora`].
+const IN_MODULE: &str = ".adapter.AdaLora.";
+
+/// A, E and B of each layer, or their gradients, as `[r, n]`, by `<layer>.a`, `.e` and `.b`.
+pub(crate) struct Factors<'a> {
     gradients: Option<&'a GradientsParams>,
     walk: Walk,
     found: BTreeMap<String, Tensor<2>>,
 }
 
 impl<'a> Factors<'a> {
-    fn of<M: Module>(model: &M, gradients: Option<&'a GradientsParams>) -> BTreeMap<String, Tensor<2>> {
+    pub(crate) fn of<M: Module>(model: &M, gradients: Option<&'a GradientsParams>) -> BTreeMap<String, Tensor<2>> {
         let mut factors = Self { gradients, walk: Walk::default(), found: BTreeMap::new() };
         model.visit(&mut factors);
         factors.found
@@ -147,7 +149,7 @@ impl ModuleVisitor for Factors<'_> {
         let path = self.walk.path();
         let Some((layer, factor)) = path.split_once(IN_MODULE) else { return };
         let tensor = match self.gradients {
-            None => Some(param.val().inner()),
+            None => Some(param.val()),
             Some(gradients) => gradients.get::<D>(param.id),
         };
         let Some(tensor) = tensor else { return };

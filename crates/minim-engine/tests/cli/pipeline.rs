@@ -110,6 +110,33 @@ fn relations_go_through_every_command() {
     every_method(RELATIONS);
 }
 
+/// Whichever evaluation is kept, ranks are gone.
+#[test]
+fn adalora_takes_ranks_away_while_it_is_trained() {
+    let scratch = Scratch::new();
+    let method = r#"name = "adalora", kind = "adalora", init_r = 4, target_r = 1, tinit = 0, tfinal = 3"#;
+    TEXTS.write(&scratch, method);
+    scratch.done("train texts.toml --out out");
+    let record = scratch.record("out");
+    let kept = scratch.files(&format!("out/{}/trained", record.run_id));
+    let file = &kept["adapter_model.safetensors"];
+    let (length, rest) = file.split_at(8);
+    let (header, data) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+    let header: BTreeMap<String, Value> = serde_json::from_slice(header).unwrap();
+    let mut singular_values = Vec::new();
+    for (_, entry) in header.iter().filter(|(name, _)| name.ends_with(".lora_E")) {
+        let [begin, end] = [0, 1].map(|at| entry["data_offsets"][at].as_u64().unwrap() as usize);
+        singular_values.extend(data[begin..end].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())));
+    }
+    assert_eq!(singular_values.len(), 2 * 2 * 4);
+    // After the steps 0 to 2 of nine, of which six allocate: 16 fall to 4 + 12·(4/6)³.
+    let gone = singular_values.iter().filter(|&&value| value == 0.0).count();
+    assert!((9..16).contains(&gone), "{singular_values:?}");
+
+    TEXTS.write(&scratch, r#"name = "adalora", kind = "adalora", tinit = 5, tfinal = 4"#);
+    scratch.refused_saying("train texts.toml --out again", &["tinit + tfinal", "5 + 4 of 9 steps"]);
+}
+
 fn every_method(task: TinyTask) {
     for row in METHODS {
         let scratch = Scratch::new();

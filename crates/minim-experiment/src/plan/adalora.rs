@@ -8,21 +8,21 @@ use crate::Error;
 /// How AdaLoRA's ranks are taken away, under peft's names; all steps are those of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdaLoraSchedule {
-    /// The rank of each update at the start.
+    /// Rank of each update at first.
     pub init_r: usize,
-    /// The mean rank at the end.
+    /// Mean rank at last.
     pub target_r: usize,
-    /// Steps before the first rank is taken away.
+    /// So many steps go by before the budget falls.
     pub tinit: usize,
-    /// Steps at the end, in which the ranks that are left stay.
+    /// And so many after it has fallen.
     pub tfinal: usize,
-    /// Steps between two allocations.
+    /// In between, ranks are taken away at every step of this multiple.
     pub delta_t: usize,
-    /// Of the mean of sensitivities, in `(0, 1)`.
+    /// How slowly the mean importance of an element follows, in `(0, 1)`.
     pub beta1: f64,
-    /// Of the mean of their variation, in `(0, 1)`.
+    /// The same of how much its importance varies.
     pub beta2: f64,
-    /// Weight of the regularisation that keeps the factors orthonormal.
+    /// What the distance of the factors from orthonormal ones counts in the loss.
     pub orth_reg_weight: f64,
 }
 
