@@ -85,6 +85,40 @@ fn an_adapter_written_here_has_the_tensors_of_the_one_read() {
     }
 }
 
+/// AdaLoRA may take all ranks of a layer away; peft's file then has tensors without numbers for it.
+#[test]
+fn a_layer_without_ranks_is_what_it_is_with_singular_values_of_zero() {
+    let device = cpu();
+    let module = "bert.encoder.layer.0.attention.self.query";
+    let tensor = |factor: &str| format!("base_model.model.{module}.{factor}");
+    let original = folder("adalora-allocated-seq");
+    let text = std::fs::read_to_string(original.join("adapter_config.json")).unwrap();
+    let all: BTreeMap<_, _> = tensors("adalora-allocated-seq/adapter_model.safetensors").into_iter().collect();
+    let logits_of = |text: &str, tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>| {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::write(copy.path().join("adapter_config.json"), text).unwrap();
+        let path = copy.path().join("adapter_model.safetensors");
+        peft::write_safetensors(&path, tensors, peft::Precision::F32).unwrap();
+        let method = AdapterConfig::read(copy.path()).unwrap().method(copy.path()).unwrap();
+        let (model, modules) = attached("seq", &method, &device);
+        let model = peft::load(model, &method, &modules, published_name, copy.path()).unwrap();
+        peft::save_trained(&model, &method, &modules, published_name, copy.path()).unwrap();
+        assert_eq!(crate::fixtures::tensors(path.to_str().unwrap()), tensors.clone().into_iter().collect());
+        values(flat_logits(&model, &cases().next().unwrap().2.batch(&device)))
+    };
+    let mut zeros = all.clone();
+    zeros.get_mut(&tensor("lora_E")).unwrap().1.fill(0.0);
+    let mut without = all.clone();
+    for (factor, shape) in [("lora_A", [0, 36]), ("lora_B", [36, 0]), ("lora_E", [0, 1])] {
+        without.insert(tensor(factor), (shape.to_vec(), Vec::new()));
+    }
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    config["rank_pattern"][format!("{module}.lora_E")] = vec![false; 6].into();
+    let expected = logits_of(&text, &zeros);
+    assert!(furthest(&expected, &logits_of(&text, &all)) > 1e-3);
+    assert!(furthest(&logits_of(&config.to_string(), &without), &expected) < 1e-5);
+}
+
 /// PiSSA and OLoRA: the factors start as peft's do, the layers' outputs as they were, and what is saved is peft's conversion to a plain LoRA
 /// beside the untouched base model. Signs are free, so products are compared.
 #[test]

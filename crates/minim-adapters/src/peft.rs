@@ -64,7 +64,7 @@ pub fn save_trained<M: Module>(
 ) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
     let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
-    let mut collect = Collect { entries, tensors: BTreeMap::new() };
+    let mut collect = Collect { entries, tensors: BTreeMap::new(), method };
     model.visit(&mut collect);
     let path = folder.join(WEIGHTS);
     write_safetensors(&path, &collect.tensors, Precision::F32)
@@ -177,6 +177,7 @@ fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
 struct Collect<'a, N> {
     entries: Entries<'a, N>,
     tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    method: &'a Method,
 }
 
 impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
@@ -190,6 +191,9 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
+        if let Method::AdaLora(config) = self.method {
+            self.tensors.extend(self.entries.without_ranks(config, &shape));
+        }
         let Some(entry) = self.entries.of(&shape) else { return };
         if entry.shared && self.tensors.contains_key(&entry.key) {
             return;

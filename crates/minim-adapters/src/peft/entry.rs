@@ -1,5 +1,6 @@
 //! How parameters stand in an adapter file.
 
+use crate::AdaLoraConfig;
 use crate::method::is_saved_whole;
 use crate::tuned::{Parameter, Tuned};
 use crate::walk::Walk;
@@ -27,6 +28,21 @@ pub(super) struct Entry {
 impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
     pub(super) fn new(tuned: Tuned, modules_to_save: &'a [String], names: N) -> Self {
         Self { tuned, modules_to_save, names, walk: Walk::default() }
+    }
+
+    /// The empty tensors that peft has for a layer of which AdaLoRA left no rank, if its weight is being visited.
+    pub(super) fn without_ranks(
+        &self,
+        config: &AdaLoraConfig,
+        shape: &[usize],
+    ) -> Vec<(String, (Vec<usize>, Vec<f32>))> {
+        let name = (self.names)(&self.walk.path());
+        let (Some(module), [inputs, outputs]) = (name.strip_suffix(".weight"), shape) else { return Vec::new() };
+        if !self.walk.in_linear() || config.rank_pattern.get(module).is_none_or(|left| left.contains(&true)) {
+            return Vec::new();
+        }
+        let empty = |factor, shape: [usize; 2]| (format!("{PREFIX}{module}.{factor}"), (shape.to_vec(), Vec::new()));
+        vec![empty("lora_A", [0, *inputs]), empty("lora_B", [*outputs, 0]), empty("lora_E", [0, 1])]
     }
 
     /// The place of the parameter that is being visited; `None` for one that training leaves as it is.

@@ -48,7 +48,11 @@ fn an_adapter_for_another_head_or_of_another_kind_is_refused() {
         (
             "\"LORA\"",
             "\"PREFIX_TUNING\"",
-            &["lora-seq/adapter_config.json", "PREFIX_TUNING", "expected LORA, IA3, VERA or LN_TUNING"],
+            &[
+                "lora-seq/adapter_config.json",
+                "PREFIX_TUNING",
+                "expected LORA, ADALORA, IA3, VERA, LN_TUNING or BOTTLENECK",
+            ],
         ),
         (
             "\"init_lora_weights\": false",
