@@ -11,6 +11,9 @@ use crate::{
     AdaLoraConfig, Adapter, BottleneckConfig, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, Targets, VeraConfig,
 };
 
+/// A test for the names of modules.
+type Matcher = Box<dyn Fn(&str) -> bool>;
+
 /// How a model is adapted to a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Method {
@@ -64,7 +67,7 @@ impl Method {
     }
 
     /// A test for the names of the modules that the method's targets mean; none without targets.
-    pub(crate) fn matcher(&self) -> Result<Box<dyn Fn(&str) -> bool>, Error> {
+    pub(crate) fn matcher(&self) -> Result<Matcher, Error> {
         Ok(match self {
             Method::Full | Method::Head | Method::BitFit => Box::new(|_: &str| false),
             Method::Lora(config) => Box::new(config.restriction.matcher(&config.targets)?),
@@ -195,7 +198,7 @@ struct Attach<'a, N> {
     modules_to_save: &'a [String],
     seed: u64,
     names: &'a N,
-    matches: Box<dyn Fn(&str) -> bool>,
+    matches: Matcher,
     tuned: Tuned,
     /// Paths of the parameters of linear layers.
     linear: HashSet<String>,

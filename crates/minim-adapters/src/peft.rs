@@ -192,7 +192,9 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
         if let Method::AdaLora(config) = self.method {
-            self.tensors.extend(self.entries.without_ranks(config, &shape));
+            for (key, shape) in self.entries.without_ranks(config, &shape) {
+                self.tensors.insert(key, (shape.to_vec(), Vec::new()));
+            }
         }
         let Some(entry) = self.entries.of(&shape) else { return };
         if entry.shared && self.tensors.contains_key(&entry.key) {

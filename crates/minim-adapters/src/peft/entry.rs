@@ -31,18 +31,14 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
     }
 
     /// The empty tensors that peft has for a layer of which AdaLoRA left no rank, if its weight is being visited.
-    pub(super) fn without_ranks(
-        &self,
-        config: &AdaLoraConfig,
-        shape: &[usize],
-    ) -> Vec<(String, (Vec<usize>, Vec<f32>))> {
+    pub(super) fn without_ranks(&self, config: &AdaLoraConfig, shape: &[usize]) -> Vec<(String, [usize; 2])> {
         let name = (self.names)(&self.walk.path());
         let (Some(module), [inputs, outputs]) = (name.strip_suffix(".weight"), shape) else { return Vec::new() };
         if !self.walk.in_linear() || config.rank_pattern.get(module).is_none_or(|left| left.contains(&true)) {
             return Vec::new();
         }
-        let empty = |factor, shape: [usize; 2]| (format!("{PREFIX}{module}.{factor}"), (shape.to_vec(), Vec::new()));
-        vec![empty("lora_A", [0, *inputs]), empty("lora_B", [*outputs, 0]), empty("lora_E", [0, 1])]
+        let key = |factor| format!("{PREFIX}{module}.{factor}");
+        vec![(key("lora_A"), [0, *inputs]), (key("lora_B"), [*outputs, 0]), (key("lora_E"), [0, 1])]
     }
 
     /// The place of the parameter that is being visited; `None` for one that training leaves as it is.
