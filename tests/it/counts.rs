@@ -1,8 +1,8 @@
 //! Parameter counts from a `config.json` alone, equal to the study's table and to transformers and peft.
 
 use minim_adapters::{
-    AdaLoraConfig, Bias, BottleneckConfig, Counts, Ia3Config, LnTuningConfig, LoraConfig, LoraStart, Method, Targets,
-    VeraConfig,
+    AdaLoraConfig, Bias, BottleneckConfig, Counts, EncoderKind, Ia3Config, LnTuningConfig, LoraConfig, LoraStart,
+    Method, PTuningConfig, PrefixTuningConfig, PromptTuningConfig, Targets, VeraConfig,
 };
 use minim_engine::bottleneck;
 use minim_engine::count::from_config;
@@ -107,6 +107,14 @@ fn counts_of_each_method_follow_its_formula() {
     // Beside A and B a singular value for each of twelve ranks.
     let adalora = layers * 2 * 12 * (width + width + 1);
     let plain = LoraConfig::default;
+    let prefix = PrefixTuningConfig::new(layers, 12, width);
+    let projected = PrefixTuningConfig { projection: Some(64), ..prefix.clone() };
+    let projection = 20 * width + (width + 1) * 64 + (64 + 1) * 2 * layers * width;
+    let mlp = 20 * width + 3 * (width + 1) * width;
+    let lstm = PTuningConfig { encoder: EncoderKind::Lstm { layers: 2, dropout: 0.0 }, ..PTuningConfig::default() };
+    // Two directions of two layers: four gates on inputs, on the state, and two biases; then two linear layers.
+    let gates = 2 * 4 * width * (width + width + 2) + 2 * 4 * width * (2 * width + width + 2);
+    let recurrent = 20 * width + gates + (2 * width + 1) * 2 * width + (2 * width + 1) * width;
     for (found, adapter, trained) in [
         (lora(plain()), factors, factors),
         (lora(LoraConfig { use_rslora: true, ..plain() }), factors, factors),
@@ -125,6 +133,11 @@ fn counts_of_each_method_follow_its_formula() {
         (count(Method::AdaLora(AdaLoraConfig::default())), adalora, adalora),
         (count(Method::LnTuning(LnTuningConfig::default())), 0, norms),
         (count(Method::BitFit), 0, biases),
+        (count(Method::PromptTuning(PromptTuningConfig::default())), 20 * width, 20 * width),
+        (count(Method::PrefixTuning(prefix)), 20 * 2 * layers * width, 20 * 2 * layers * width),
+        (count(Method::PrefixTuning(projected)), projection, projection),
+        (count(Method::PTuning(PTuningConfig::default())), mlp, mlp),
+        (count(Method::PTuning(lstm)), recurrent, recurrent),
     ] {
         let total = count(Method::Full).total;
         assert_eq!(found, Counts { total, trainable: trained + head, adapter, head });

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use minim_adapters::peft::{self, AdapterConfig};
@@ -82,18 +82,43 @@ pub(crate) fn attached(base: &str, method: &Method, device: &Device) -> (Classif
     prepared(base, method, Vec::new(), device)
 }
 
-fn prepared(base: &str, method: &Method, more: Vec<String>, device: &Device) -> (Classifier, Vec<String>) {
+/// A base model of the fixtures without dropout.
+pub(crate) fn loaded(base: &str, device: &Device) -> Classifier {
     let (head, labels) = head_of(base);
     let copy = without_dropout(&folder(base));
-    let loaded = Checkpoint::open(copy.path()).unwrap().classifier(head, labels, 0, device).unwrap();
-    // peft adds these two whatever the file says.
-    let modules = [vec!["classifier".to_string(), "score".to_string()], more].concat();
-    (attach(loaded.model, method, &modules, 0, published_name).unwrap(), modules)
+    Checkpoint::open(copy.path()).unwrap().classifier(head, labels, 0, device).unwrap().model
 }
 
-/// A key of an adapter file as the name of a parameter of ours: without peft's prefix and its wrappers around what it tunes in place.
-pub(crate) fn unwrapped(key: &str) -> String {
-    key.trim_start_matches("base_model.model.").replace(".ln_tuning_layers", "").replace(".base_layer", "")
+fn prepared(base: &str, method: &Method, more: Vec<String>, device: &Device) -> (Classifier, Vec<String>) {
+    // peft adds these two whatever the file says.
+    let modules = [vec!["classifier".to_string(), "score".to_string()], more].concat();
+    (attach(loaded(base, device), method, &modules, 0, published_name).unwrap(), modules)
+}
+
+/// A key of an adapter file, or of what is trained in peft's memory, as the names of our parameters: without peft's prefix and its wrappers
+/// around what it tunes in place. Several of ours make one of an encoder's tensors, in this order of its rows.
+pub(crate) fn places<T>(key: &str, ours: &HashMap<String, T>) -> Vec<String> {
+    let Some(part) = key.strip_prefix("prompt_encoder.") else {
+        let name = key.strip_prefix("base_model.model.").or(key.strip_prefix("base_model.")).unwrap_or(key);
+        return vec![name.replace(".ln_tuning_layers", "").replace(".base_layer", "")];
+    };
+    let (module, own) = part.rsplit_once('.').unwrap();
+    let own_parts: Vec<&str> = own.split('_').collect();
+    let place = match (module.split_once('.'), &own_parts[..]) {
+        (Some(("transform", "0")), _) => format!("down.{own}"),
+        (Some(("transform", _)), _) => {
+            let layers = (0..).map(|layer| format!("prompt_encoder.up.{layer}.{own}"));
+            return layers.take_while(|name| ours.contains_key(name)).collect();
+        }
+        (Some(("mlp_head", number)), _) => format!("mlp.{}.{own}", number.parse::<usize>().unwrap() / 2),
+        (None, [kind, side, layer, reverse @ ..]) => {
+            let direction = if reverse.is_empty() { "rightward" } else { "leftward" };
+            let side = if *side == "ih" { "input" } else { "hidden" };
+            format!("lstm.{}.{direction}.{side}.{kind}", layer.trim_start_matches('l'))
+        }
+        _ => panic!("{key}"),
+    };
+    vec![format!("prompt_encoder.{place}")]
 }
 
 /// A base model of the fixtures without dropout, with the adapter of the fixtures on it, its method and the modules trained whole.
@@ -106,6 +131,52 @@ pub(crate) fn adapted(base: &str, adapter: Option<&str>, device: &Device) -> (Cl
     let method = config.method(&folder(name)).unwrap();
     let (model, modules) = prepared(base, &method, config.modules_to_save.unwrap_or_default(), device);
     (peft::load(model, &method, &modules, published_name, &folder(name)).unwrap(), method, modules)
+}
+
+/// The same as peft trained it: a prompt with the encoder that makes it, of which an adapter file knows nothing.
+pub(crate) fn in_training(base: &str, adapter: Option<&str>, device: &Device) -> (Classifier, Method, Vec<String>) {
+    let encoder = adapter.map(|name| format!("{name}/encoder.safetensors")).filter(|file| folder(file).is_file());
+    let (Some(name), Some(encoder)) = (adapter, encoder) else { return adapted(base, adapter, device) };
+    let method = AdapterConfig::read(&folder(name)).unwrap().method(&folder(name)).unwrap();
+    let (model, modules) = attached(base, &method, device);
+    let ours = Published::values(&model);
+    let mut values = HashMap::new();
+    for (key, (_, whole)) in tensors(&encoder) {
+        let places = places(&key, &ours);
+        let rows = whole.chunks(whole.len() / places.len()).map(<[f32]>::to_vec);
+        values.extend(places.into_iter().zip(rows));
+    }
+    let mut fill = Fill { values, path: Vec::new() };
+    let model = model.map(&mut fill);
+    assert!(fill.values.is_empty(), "{name}: {:?} have no place", fill.values.keys());
+    (model, method, modules)
+}
+
+/// Fills parameters by their published names, in PyTorch's layout.
+struct Fill {
+    values: HashMap<String, Vec<f32>>,
+    path: Vec<(String, String)>,
+}
+
+impl ModuleMapper for Fill {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push((name.into(), container.into()));
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (name, transposed) = published(&self.path);
+        let Some(values) = self.values.remove(&name) else { return param };
+        let (id, device, mut shape) = (param.id, param.lazy_device(), param.lazy_shape().to_vec());
+        if transposed {
+            shape.reverse();
+        }
+        let tensor = Tensor::<D>::from_data(TensorData::new(values, shape), &device);
+        param.transform_for_load(if transposed { tensor.swap_dims(0, 1) } else { tensor }, id)
+    }
 }
 
 /// A copy of a model folder whose configuration has no dropout: it would act on a device that differentiates.
@@ -234,35 +305,37 @@ impl ModuleVisitor for Published<'_> {
                 Some(gradient) => gradient,
             },
         };
-        let path = self.path.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
-        let (name, transposed) = match path.split_once(".weight.adapter.") {
-            Some((layer, factor)) => {
-                let module = published_name(&format!("{layer}.weight"));
-                let module = module.trim_end_matches(".weight").to_string();
-                match factor {
-                    "Lora.a" => (format!("{module}.lora_A.weight"), true),
-                    "Lora.b" => (format!("{module}.lora_B.weight"), true),
-                    "Lora.magnitude" => (format!("{module}.lora_magnitude_vector"), false),
-                    "Vera.lambda_d" => (format!("{module}.vera_lambda_d"), false),
-                    "Vera.lambda_b" => (format!("{module}.vera_lambda_b"), false),
-                    "AdaLora.a" => (format!("{module}.lora_A"), true),
-                    "AdaLora.b" => (format!("{module}.lora_B"), true),
-                    "AdaLora.e" => (format!("{module}.lora_E"), false),
-                    "Bottleneck.down" => (format!("{module}.bottleneck_down.weight"), true),
-                    "Bottleneck.down_bias" => (format!("{module}.bottleneck_down.bias"), false),
-                    "Bottleneck.up" => (format!("{module}.bottleneck_up.weight"), true),
-                    "Bottleneck.up_bias" => (format!("{module}.bottleneck_up.bias"), false),
-                    "Ia3.input" | "Ia3.output" => (format!("{module}.ia3_l"), false),
-                    frozen => (format!("{module}.{frozen}"), false),
-                }
-            }
-            None => {
-                let in_linear =
-                    self.path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear");
-                (published_name(&path), in_linear)
-            }
-        };
+        let (name, transposed) = published(&self.path);
         let tensor = if transposed { tensor.swap_dims(0, 1) } else { tensor };
         self.found.insert(name, values(tensor));
+    }
+}
+
+/// A parameter's published name, and whether PyTorch holds it transposed.
+fn published(path: &[(String, String)]) -> (String, bool) {
+    let in_linear = path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear");
+    let path = path.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
+    let Some((layer, factor)) = path.split_once(".weight.adapter.") else { return (published_name(&path), in_linear) };
+    let module = published_name(&format!("{layer}.weight"));
+    let module = module.trim_end_matches(".weight");
+    match factor {
+        "Lora.a" => (format!("{module}.lora_A.weight"), true),
+        "Lora.b" => (format!("{module}.lora_B.weight"), true),
+        "Lora.magnitude" => (format!("{module}.lora_magnitude_vector"), false),
+        "Vera.lambda_d" => (format!("{module}.vera_lambda_d"), false),
+        "Vera.lambda_b" => (format!("{module}.vera_lambda_b"), false),
+        "AdaLora.a" => (format!("{module}.lora_A"), true),
+        "AdaLora.b" => (format!("{module}.lora_B"), true),
+        "AdaLora.e" => (format!("{module}.lora_E"), false),
+        "Bottleneck.down" => (format!("{module}.bottleneck_down.weight"), true),
+        "Bottleneck.down_bias" => (format!("{module}.bottleneck_down.bias"), false),
+        "Bottleneck.up" => (format!("{module}.bottleneck_up.weight"), true),
+        "Bottleneck.up_bias" => (format!("{module}.bottleneck_up.bias"), false),
+        "Ia3.input" | "Ia3.output" => (format!("{module}.ia3_l"), false),
+        "Prompt.embeddings" | "Prefix.embeddings" | "PTuning.embeddings" => ("prompt_embeddings".into(), false),
+        encoder if let Some((_, part)) = encoder.split_once(".projection.").or(encoder.split_once(".encoder.")) => {
+            (format!("prompt_encoder.{part}"), in_linear)
+        }
+        frozen => (format!("{module}.{frozen}"), false),
     }
 }

@@ -1,6 +1,6 @@
 //! Operations per token, against a count by hand.
 
-use minim_adapters::{AdaLoraConfig, LoraConfig, LoraStart, Method};
+use minim_adapters::{AdaLoraConfig, LoraConfig, LoraStart, Method, PrefixTuningConfig, PromptTuningConfig};
 use minim_engine::bottleneck;
 use minim_engine::flops::flops;
 use minim_experiment::Placement;
@@ -45,6 +45,25 @@ fn operations_of_bert_tiny_equal_a_count_by_hand() {
     assert_eq!(adalora.forward_per_token, frozen + 2.0 * 1.5 * 8_192.0);
     let pfeiffer = count(&Method::Bottleneck(bottleneck(Placement::Pfeiffer, &[], &config)));
     assert_eq!(pfeiffer.forward_per_token, frozen + 2.0 * 32_768.0);
+
+    // Four virtual tokens pass the layers with the text's eight, and all twelve look at all twelve. Backward: the input's gradient of
+    // every layer, twice attention, the pooler's input, and both gradients of the head.
+    let four = PromptTuningConfig { virtual_tokens: 4, ..PromptTuningConfig::default() };
+    let prompt = count(&Method::PromptTuning(four));
+    let (linear, attention) = (393_216.0 * 12.0 / 8.0, 2.0 * 2.0 * 12.0 * 12.0 * 128.0 / 8.0);
+    let forward = 2.0 * (linear + attention + 2_080.0);
+    let backward = 2.0 * (linear + 2.0 * attention + (16_384.0 + 2.0 * 256.0) / 8.0);
+    assert_eq!(prompt.forward_per_token, forward);
+    assert_eq!(prompt.training_per_token, forward + backward);
+
+    // Four keys and values of a prefix: eight tokens look at twelve. Nothing leads from the first query, key and value to them.
+    let prefix = PrefixTuningConfig { virtual_tokens: 4, ..config.prefix() };
+    let prefix = count(&Method::PrefixTuning(prefix));
+    let attention = 2.0 * 2.0 * 8.0 * 12.0 * 128.0 / 8.0;
+    let forward = 2.0 * (393_216.0 + attention + 2_080.0);
+    let backward = 2.0 * (393_216.0 - 3.0 * 16_384.0 + 2.0 * attention + (16_384.0 + 2.0 * 256.0) / 8.0);
+    assert_eq!(prefix.forward_per_token, forward);
+    assert_eq!(prefix.training_per_token, forward + backward);
 }
 
 /// 6.6 billion parameters are counted without allocating them: a linear layer's weights each multiply once, the embeddings never.

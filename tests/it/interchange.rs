@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use minim_adapters::peft::{self, AdapterConfig};
-use minim_adapters::{LoraConfig, LoraStart, Method, Targets, attach, count, merge};
+use minim_adapters::{LoraConfig, LoraStart, Merged, Method, Targets, attach, count, merge};
 use minim_models::{Checkpoint, published_name};
 use serde::Deserialize;
 
-use crate::fixtures::{Inputs, adapted, attached, cpu, flat_logits, folder, furthest, head_of, json, tensors, values};
+use crate::fixtures::{
+    Inputs, Published, adapted, attached, cpu, flat_logits, folder, furthest, head_of, json, tensors, values,
+};
 
 #[derive(Deserialize)]
 struct Case {
@@ -39,19 +41,47 @@ fn cases() -> impl Iterator<Item = (String, String, Inputs, Vec<f32>)> {
 #[test]
 fn adapters_saved_by_peft_give_its_logits_and_merge_without_changing_them() {
     let device = cpu();
-    assert_eq!(cases().count(), 30);
+    assert_eq!(cases().count(), 37);
     for (base, adapter, inputs, expected) in cases() {
         let (model, method, modules) = adapted(&base, Some(&adapter), &device);
         let batch = inputs.batch(&device);
         assert!(furthest(&values(flat_logits(&model, &batch)), &expected) < 1e-4, "{adapter}");
-        if let Method::Bottleneck(_) = method {
-            assert!(matches!(merge(model), Err(minim_adapters::Error::NotMergeable { .. })), "{adapter}");
+        if method.virtual_tokens() > 0 || matches!(method, Method::Bottleneck(_)) {
+            assert!(merge(model).is_err(), "{adapter}: no weight can hold it");
             continue;
         }
         let plain = merge(model.clone()).unwrap();
         let total = count(&model, &method, &modules, published_name).total;
         assert_eq!(plain.num_params(), total, "{adapter}: the factors are gone");
         assert!(furthest(&values(flat_logits(&plain, &batch)), &expected) < 1e-4, "{adapter}, merged");
+    }
+}
+
+#[test]
+fn what_was_merged_is_unmerged_to_the_same_weights() {
+    let device = cpu();
+    for (base, adapter, inputs, expected) in cases() {
+        let (model, method, _) = adapted(&base, Some(&adapter), &device);
+        if method.virtual_tokens() > 0 || matches!(method, Method::Bottleneck(_)) {
+            assert!(Merged::new(model).is_err(), "{adapter}: no weight can express it");
+            continue;
+        }
+        let batch = inputs.batch(&device);
+        let before = Published::values(&model);
+        let merged = Merged::new(model).unwrap();
+        assert!(furthest(&values(flat_logits(merged.model(), &batch)), &expected) < 1e-4, "{adapter}, merged");
+        let plain = Published::values(merged.model());
+        let unmerged = merged.unmerge();
+        let after = Published::values(&unmerged);
+        assert_eq!(before.len(), after.len(), "{adapter}");
+        let mut moved = 0;
+        for (name, before) in &before {
+            assert_eq!(&after[name], before, "{adapter}: {name}");
+            moved += usize::from(plain.get(name).is_some_and(|merged| furthest(merged, before) > 1e-3));
+        }
+        // LayerNorm tuning folds nothing: it trains what is there.
+        assert_eq!(moved > 0, !adapter.contains("ln-"), "{adapter}: merging moved the weights");
+        assert!(furthest(&values(flat_logits(&unmerged, &batch)), &expected) < 1e-4, "{adapter}, unmerged");
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod checkpointer;
 mod checkpoints;
+mod combine;
 mod counts;
 mod curves;
 mod fixtures;
@@ -13,3 +14,5 @@ mod gradients;
 mod interchange;
 mod logits;
 mod memory;
+mod quantised;
+mod virtual_tokens;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
 use crate::parameter::{lazy, like, zeros};
 use crate::rank_allocator::Factors;
-use crate::{Draw, Error, Restriction, Targets};
+use crate::{Draw, Dropout, Error, Restriction, Targets, Weight};
 
 /// Standard deviation of fresh A and B, as in peft.
 const START: f64 = 0.02;
@@ -139,7 +138,7 @@ impl AdaLoraConfig {
             a: fresh("lora_A", [inputs, rank]),
             e: zeros([rank], device),
             b: fresh("lora_B", [rank, outputs]),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             // peft adds 1e-5 to what may be 0 there.
             scale: self.alpha / (self.init_rank as f64 + 1e-5),
         })
@@ -168,14 +167,9 @@ impl AdaLoraConfig {
 }
 
 impl AdaLora {
-    pub(crate) fn forward<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        weight: Tensor<2>,
-        bias: Option<Tensor<1>>,
-    ) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
         let a = self.a.val();
-        let base = linear(x.clone(), weight, bias);
+        let base = weight.product(x.clone(), bias);
         let x = self.dropout.forward(like(x, &a));
         let down = linear(x, a, None) * (self.e.val() * self.scale).unsqueeze::<D>();
         let update = like(linear(down, self.b.val(), None), &base);

@@ -1,9 +1,9 @@
-use burn::module::{Module, Reparameterization};
+use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::{AdaLora, Bottleneck, Ia3, Lora, Vera};
+use crate::{AdaLora, Bottleneck, Ia3, Lora, PTuning, PrefixTuning, PromptTuning, Vera, Weight};
 
-/// What sits on a [`crate::Linear`]'s weight: one variant per method.
+/// What sits on a [`crate::Linear`]'s weight, or on a [`crate::TokenEmbedding`]'s: one variant per method.
 #[derive(Module, Debug)]
 pub enum Adapter {
     /// A low-rank update.
@@ -16,6 +16,12 @@ pub enum Adapter {
     Bottleneck(Bottleneck),
     /// A learnt rescaling of a random low-rank update.
     Vera(Vera),
+    /// Vectors before each text, on a table.
+    Prompt(PromptTuning),
+    /// Keys and values before those of each text, on a table.
+    Prefix(PrefixTuning),
+    /// Vectors before each text that an encoder makes, on a table.
+    PTuning(PTuning),
 }
 
 impl Adapter {
@@ -23,36 +29,49 @@ impl Adapter {
     ///
     /// # Shapes
     /// - `x`: `[.., in]`
-    /// - `weight`: `[in, out]`
+    /// - `weight`: `[in, out]`, maybe in few bits
     /// - `bias`: `[out]`
     /// - output: `[.., out]`
-    pub fn forward<const D: usize>(&self, x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
+    pub fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
         match self {
             Adapter::Lora(lora) => lora.forward(x, weight, bias),
             Adapter::AdaLora(adalora) => adalora.forward(x, weight, bias),
             Adapter::Ia3(ia3) => ia3.forward(x, weight, bias),
             Adapter::Bottleneck(bottleneck) => bottleneck.forward(x, weight, bias),
             Adapter::Vera(vera) => vera.forward(x, weight, bias),
+            Adapter::Prompt(_) | Adapter::Prefix(_) | Adapter::PTuning(_) => weight.product(x, bias),
         }
     }
-}
 
-impl Reparameterization for Adapter {
-    const NAME: &'static str = "adapter";
+    /// The vectors before each text, `[n, width]`.
+    pub(crate) fn prompt(&self) -> Option<Tensor<2>> {
+        match self {
+            Adapter::Prompt(prompt) => Some(prompt.embeddings.val()),
+            Adapter::PTuning(prompt) => Some(prompt.prompt()),
+            _ => None,
+        }
+    }
 
-    /// The merged weight. An IA3 output vector scales the bias as well, which a weight can't express: [`crate::merge`] does.
-    /// A bottleneck leaves the weight as it is, and [`crate::merge`] refuses it.
-    fn apply<const D: usize>(&self, base: Tensor<D>) -> Tensor<D> {
-        let shape = base.shape();
-        let [inputs, outputs] = [shape[0], shape[D - 1]];
-        let base = base.reshape([inputs, outputs]);
-        let merged = match self {
+    /// How many vectors stand before each text.
+    pub(crate) fn prompt_length(&self) -> usize {
+        match self {
+            Adapter::Prompt(PromptTuning { embeddings }) | Adapter::PTuning(PTuning { embeddings, .. }) => {
+                embeddings.lazy_shape()[0]
+            }
+            _ => 0,
+        }
+    }
+
+    /// The same in weight space, `[in, out]`; virtual tokens leave a table as it is. No weight stands for a bottleneck: NaNs do, so that what reads it
+    /// by mistake shows.
+    pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {
+        match self {
             Adapter::Lora(lora) => lora.merged(base),
             Adapter::AdaLora(adalora) => adalora.merged(base),
             Adapter::Ia3(ia3) => ia3.merged(base),
-            Adapter::Bottleneck(_) => base,
+            Adapter::Bottleneck(_) => base.full_like(f32::NAN),
             Adapter::Vera(vera) => vera.merged(base),
-        };
-        merged.reshape(shape)
+            Adapter::Prompt(_) | Adapter::Prefix(_) | Adapter::PTuning(_) => base,
+        }
     }
 }

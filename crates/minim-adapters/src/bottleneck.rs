@@ -13,7 +13,7 @@ use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor, activation};
 
 use crate::parameter::{lazy, like, zeros};
-use crate::{Draw, Error, Restriction, Targets};
+use crate::{Draw, Error, Restriction, Targets, Weight};
 
 /// Standard deviation of fresh projections; none is further from 0 than twice that (Houlsby et al., section 3.6).
 const START: f64 = 1e-2;
@@ -120,13 +120,8 @@ impl BottleneckConfig {
 }
 
 impl Bottleneck {
-    pub(crate) fn forward<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        weight: Tensor<2>,
-        bias: Option<Tensor<1>>,
-    ) -> Tensor<D> {
-        let z = linear(x, weight, bias);
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
+        let z = weight.product(x, bias);
         let down = self.down.val();
         let inner = linear(like(z.clone(), &down), down, Some(self.down_bias.val()));
         let inner = match self.non_linearity {

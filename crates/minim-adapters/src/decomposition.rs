@@ -1,4 +1,4 @@
-//! Decompositions of a matrix on the host, in f64: what PiSSA and OLoRA start from.
+//! Decompositions of a matrix on the host, in f64: what PiSSA and OLoRA start from, and what makes one adapter of several.
 //!
 //! burn's own need a feature that brings in another backend, and a start is computed once a layer.
 
@@ -16,6 +16,16 @@ impl Matrix {
     pub(crate) fn new(rows: usize, columns: usize, values: Vec<f64>) -> Self {
         debug_assert_eq!(values.len(), rows * columns);
         Self { rows, columns, values }
+    }
+
+    /// From values row by row.
+    pub(crate) fn wide(rows: usize, columns: usize, values: &[f32]) -> Self {
+        Self::new(rows, columns, values.iter().map(|&value| f64::from(value)).collect())
+    }
+
+    /// The values row by row.
+    pub(crate) fn narrow(&self) -> Vec<f32> {
+        self.values.iter().map(|&value| value as f32).collect()
     }
 
     fn zeros(rows: usize, columns: usize) -> Self {
@@ -43,6 +53,20 @@ impl Matrix {
             }
         }
         product
+    }
+
+    /// Each row times its number.
+    pub(crate) fn scaled(mut self, factors: impl IntoIterator<Item = f64>) -> Self {
+        for (row, factor) in self.values.chunks_exact_mut(self.columns.max(1)).zip(factors) {
+            row.iter_mut().for_each(|value| *value *= factor);
+        }
+        self
+    }
+
+    /// With rows of 0 behind its own, `rows` in all.
+    pub(crate) fn padded(mut self, rows: usize) -> Self {
+        self.values.resize(rows * self.columns, 0.0);
+        Self { rows, ..self }
     }
 
     /// The product with its own transpose.
@@ -254,11 +278,13 @@ mod tests {
     }
 
     fn product(of: &Singular) -> Matrix {
-        let mut scaled = of.right.clone();
-        for (row, value) in of.values.iter().enumerate() {
-            scaled.row_mut(row).iter_mut().for_each(|v| *v *= value);
-        }
-        of.left.transposed().matmul(&scaled)
+        of.left.transposed().matmul(&of.right.clone().scaled(of.values.iter().copied()))
+    }
+
+    #[test]
+    fn known_singular_values_are_found() {
+        let found = largest_singular(&Matrix::wide(2, 2, &[3.0, 0.0, 4.0, 5.0]), 2).values;
+        assert!((found[0] - 45.0_f64.sqrt()).abs() < 1e-12 && (found[1] - 5.0_f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]

@@ -4,11 +4,10 @@
 //! a constant to the backward pass. It comes from products of width r: neither the sum `W + s·A·B` nor a gradient of its size exists.
 
 use burn::module::Param;
-use burn::tensor::module::linear;
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use crate::Lora;
 use crate::parameter::{lazy, like};
+use crate::{Lora, Weight};
 
 /// The magnitudes m, `[out]`: the norms of the base weight `[in, out]`. An update that is 0 at the start, or that was taken out of the base
 /// weight, does not change them.
@@ -22,10 +21,10 @@ pub(crate) fn magnitude<const D: usize>(base: Param<Tensor<D>>, device: &Device)
 }
 
 impl Lora {
-    /// `m / ‖W + s·A·B‖`, `[out]`, in the precision of the factors.
+    /// `m / ‖W + s·A·B‖`, `[out]`, in the precision of the factors; `weight` comes without a graph.
     pub(crate) fn rescaling(&self, weight: Tensor<2>, magnitude: Tensor<1>) -> Tensor<1> {
         let (a, b) = (self.a.val().detach(), self.b.val().detach());
-        let weight = like(weight.detach(), &a);
+        let weight = like(weight, &a);
         let outputs = weight.dims()[1];
         let transposed = a.clone().transpose();
         // ‖w + s·A·b‖² = ‖w‖² + 2s·b·(Aᵀw) + s²·b·(AᵀA·b), column by column.
@@ -39,18 +38,17 @@ impl Lora {
     pub(crate) fn forward_dora<const D: usize>(
         &self,
         x: Tensor<D>,
-        weight: Tensor<2>,
+        weight: &Weight,
         bias: Option<Tensor<1>>,
         magnitude: Tensor<1>,
     ) -> Tensor<D> {
-        let rescaling = self.rescaling(weight.clone(), magnitude);
-        let rescaling = like(rescaling, &weight).unsqueeze::<D>();
-        let base = linear(x.clone(), weight.clone(), None);
-        let y = match self.drops(&x).then(|| self.dropout.forward(x.clone())) {
+        let rescaling = like(self.rescaling(weight.detached(), magnitude), &x).unsqueeze::<D>();
+        let base = weight.product(x.clone(), None);
+        let y = match self.dropout.acts_on(&x).then(|| self.dropout.forward(x.clone())) {
             None => (self.update(x, &base) + base) * rescaling,
             Some(dropped) => {
                 let update = self.update(dropped.clone(), &base);
-                base + linear(dropped, weight, None) * (rescaling.clone() - 1.0) + update * rescaling
+                base + weight.product(dropped, None) * (rescaling.clone() - 1.0) + update * rescaling
             }
         };
         match bias {

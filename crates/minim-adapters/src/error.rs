@@ -23,13 +23,33 @@ pub enum Error {
         /// Last name components of the modules of that kind.
         available: String,
     },
-    /// An adapter that no weight can stand for.
-    #[error("{method} can't be merged: {reason}")]
-    NotMergeable {
-        /// The method's name.
+    /// An adapter was asked for that nobody put there.
+    #[error("no adapter is named {name}; there are: {known}")]
+    NoAdapter {
+        /// The name asked for.
+        name: String,
+        /// The names that are there.
+        known: String,
+    },
+    /// Adapters that can't be combined.
+    #[error("{folder}: {reason}", folder = folder.display())]
+    Uncombinable {
+        /// The adapter's folder.
+        folder: PathBuf,
+        /// What it has that the others lack, or lacks.
+        reason: String,
+    },
+    /// The model has no table that virtual tokens could go on.
+    #[error("{method} needs a model whose tokens are looked up in a TokenEmbedding; this one has none")]
+    NoTokens {
+        /// The method.
         method: &'static str,
-        /// Why.
-        reason: &'static str,
+    },
+    /// An adapter that no weight can express.
+    #[error("{what} are no part of any weight, so they can't be merged; keep the adapter beside its base model")]
+    NotMergeable {
+        /// What can't be merged.
+        what: &'static str,
     },
     /// A file can't be read or written.
     #[error("{path}: {source}", path = path.display())]

@@ -1,11 +1,10 @@
 //! IA3: infused adapter by inhibiting and amplifying inner activations. Liu et al. 2022, arXiv 2205.05638, section 3.3.
 
 use burn::module::{Module, Param};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
 use crate::parameter::{lazy, like};
-use crate::{Error, Targets};
+use crate::{Error, Targets, Weight};
 
 /// How to attach IA3.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,13 +60,8 @@ impl Ia3Config {
 }
 
 impl Ia3 {
-    pub(crate) fn forward<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        weight: Tensor<2>,
-        bias: Option<Tensor<1>>,
-    ) -> Tensor<D> {
-        let y = linear(scale(x, &self.input), weight, bias);
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
+        let y = weight.product(scale(x, &self.input), bias);
         scale(y, &self.output)
     }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
@@ -11,7 +10,7 @@ use crate::by_module::ByModule;
 use crate::dora;
 use crate::lora_start::{Initial, LoraStart, Taken};
 use crate::parameter::{lazy, like, zeros};
-use crate::{Draw, Error, Restriction, Targets};
+use crate::{Draw, Dropout, Error, Restriction, Targets, Weight};
 
 /// How to attach LoRA.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,6 +97,14 @@ pub(crate) struct Sizes {
     alphas: ByModule<f64>,
 }
 
+impl Sizes {
+    /// alpha / r of a module, or alpha / √r.
+    pub(crate) fn scale(&self, module: &str, use_rslora: bool) -> f64 {
+        let rank = self.ranks.of(module) as f64;
+        self.alphas.of(module) / if use_rslora { rank.sqrt() } else { rank }
+    }
+}
+
 impl LoraConfig {
     /// Checks the ranges of the settings.
     ///
@@ -139,17 +146,15 @@ impl LoraConfig {
     ) -> (Lora, Param<Tensor<D>>) {
         let shape = base.lazy_shape();
         let [inputs, outputs] = [shape[0], shape[D - 1]];
-        let (rank, alpha) = (sizes.ranks.of(module), sizes.alphas.of(module));
+        let rank = sizes.ranks.of(module);
         let bound = 1.0 / (inputs as f64).sqrt();
-        let divisor = if self.use_rslora { (rank as f64).sqrt() } else { rank as f64 };
-        let scale = alpha / divisor;
+        let scale = sizes.scale(module, self.use_rslora);
         let magnitude = self.use_dora.then(|| dora::magnitude(base.clone(), device));
-        let dropout = DropoutConfig::new(self.dropout).init();
         let lora = |(a, b): (Param<Tensor<2>>, Param<Tensor<2>>), initial| Lora {
             a: a.set_require_grad(!self.freeze_a),
             b,
             magnitude,
-            dropout,
+            dropout: Dropout::new(self.dropout),
             scale,
             initial,
         };
@@ -172,16 +177,11 @@ fn patterned<'a, T: Copy>(
 }
 
 impl Lora {
-    pub(crate) fn forward<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        weight: Tensor<2>,
-        bias: Option<Tensor<1>>,
-    ) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
         if let Some(magnitude) = &self.magnitude {
             return self.forward_dora(x, weight, bias, magnitude.val());
         }
-        let base = linear(x.clone(), weight, bias);
+        let base = weight.product(x.clone(), bias);
         // A frozen base may be held in fewer bits than the factors.
         let x = self.dropout.forward(like(x, &self.a.val()));
         let update = self.update(x, &base);
@@ -197,17 +197,12 @@ impl Lora {
         like(linear(down, self.b.val(), None), base)
     }
 
-    /// Whether dropout acts on `x`.
-    pub(crate) fn drops<const D: usize>(&self, x: &Tensor<D>) -> bool {
-        self.dropout.prob > 0.0 && self.dropout.training.is_enabled() && x.device().is_autodiff()
-    }
-
     pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {
         let delta = self.a.val().matmul(self.b.val()) * self.scale;
         let sum = like(base.clone(), &delta) + delta;
         let sum = match &self.magnitude {
             None => sum,
-            Some(magnitude) => sum * self.rescaling(base.clone(), magnitude.val()).unsqueeze::<2>(),
+            Some(magnitude) => sum * self.rescaling(base.clone().detach(), magnitude.val()).unsqueeze::<2>(),
         };
         like(sum, &base)
     }

@@ -16,7 +16,7 @@ use burn::tensor::{Device, Shape, Tensor, TensorData};
 
 use crate::decomposition::{Matrix, Singular, about_largest_singular, largest_singular, qr};
 use crate::parameter::lazy;
-use crate::{Draw, LoraConfig};
+use crate::{Draw, Error, Format, LoraConfig};
 
 /// How LoRA's factors start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,7 +88,7 @@ impl Taken {
         let [inputs, outputs] = [shape[0], shape[D - 1]];
         let base = base.clone();
         let factors = move || {
-            let weight = Matrix::new(inputs, outputs, host(&base));
+            let weight = Matrix::wide(inputs, outputs, &host(&base));
             factors(start, &weight, rank, scale, &mut draw)
         };
         let factors = Arc::new(LazyLock::new(Box::new(factors) as Compute));
@@ -113,9 +113,8 @@ impl Taken {
         let init = move |device: &Device, _: bool| {
             let [inputs, rank, outputs] = self.shape;
             let [a, b] = &**self.factors;
-            let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
-            let taken = Matrix::new(inputs, rank, wide(a)).matmul(&Matrix::new(rank, outputs, wide(b)));
-            let left = host(&base).into_iter().zip(taken.values).map(|(w, t)| (w - self.scale * t) as f32);
+            let taken = Matrix::wide(inputs, rank, a).matmul(&Matrix::wide(rank, outputs, b));
+            let left = host(&base).into_iter().zip(taken.values).map(|(w, t)| (f64::from(w) - self.scale * t) as f32);
             let data = TensorData::new(left.collect::<Vec<f32>>(), base.lazy_shape().to_vec());
             Tensor::<D>::from_data(data, device).cast(base.base().dtype())
         };
@@ -123,8 +122,8 @@ impl Taken {
     }
 }
 
-fn host<const D: usize>(base: &Param<Tensor<D>>) -> Vec<f64> {
-    base.base().into_data().iter::<f32>().map(f64::from).collect()
+fn host<const D: usize>(base: &Param<Tensor<D>>) -> Vec<f32> {
+    base.base().into_data().iter::<f32>().collect()
 }
 
 /// A `[in, r]` and B `[r, out]`. A weight of a lower rank than r leaves columns of A and rows of B at 0, where they stay.
@@ -135,30 +134,32 @@ fn factors(start: LoraStart, weight: &Matrix, rank: usize, scale: f64, draw: &mu
             (r, q)
         }
         _ => {
-            let Singular { values, mut left, mut right } = match start {
+            let Singular { values, left, right } = match start {
                 LoraStart::PissaNiter(iterations) => about_largest_singular(weight, rank, iterations, draw),
                 _ => largest_singular(weight, rank),
             };
-            for side in [&mut left, &mut right] {
-                let width = side.columns;
-                for (vector, value) in side.values.chunks_exact_mut(width).zip(&values) {
-                    vector.iter_mut().for_each(|v| *v *= (value / scale).sqrt());
-                }
-            }
-            (left, right)
+            let roots = || values.iter().map(|value| (value / scale).sqrt());
+            (left.scaled(roots()), right.scaled(roots()))
         }
     };
-    let padded = |of: Matrix| {
-        let columns = of.columns;
-        let mut values = of.values;
-        values.resize(rank * columns, 0.0);
-        Matrix::new(rank, columns, values)
-    };
-    let narrow = |of: Matrix| of.values.into_iter().map(|value| value as f32).collect();
-    [narrow(padded(left).transposed()), narrow(padded(right))]
+    [left.padded(rank).transposed().narrow(), right.padded(rank).narrow()]
 }
 
 impl LoraConfig {
+    /// Refuses factors that are taken out of a weight which is then held in codes: those stand for `W - s·A₀·B₀`, and what is saved stands
+    /// beside the codes of W.
+    pub(crate) fn check_base(&self, format: Format) -> Result<(), Error> {
+        match format {
+            Format::Int8 | Format::Nf4 if self.start != LoraStart::Random => Err(Error::Setting {
+                setting: "init_lora_weights",
+                found: self.start.to_string(),
+                expected: "none on a base of int8 or nf4: codes of what the factors leave of a weight are others than those of the \
+                           weight, beside which the saved adapter stands",
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// The LoRA that is saved: this one, or where the factors were taken out of the base weight the plain one of twice the rank, of the same
     /// scale, that gives the same outputs beside the untouched weight.
     pub fn saved(&self) -> Self {

@@ -1,18 +1,22 @@
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use burn::module::{Module, ModuleVisitor, Param, Reparameterizer};
 use burn::tensor::Tensor;
 
+use crate::attached::Attached;
 use crate::lora::Sizes;
+use crate::quantised::Quantiser;
 use crate::tuned::{Parameter, Tuned};
 use crate::vera::Projections;
 use crate::walk::Walk;
 use crate::{
-    AdaLoraConfig, Adapter, BottleneckConfig, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, Targets, VeraConfig,
+    AdaLoraConfig, Adapter, BottleneckConfig, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, LoraStart,
+    PTuningConfig, PrefixTuningConfig, PromptTuningConfig, Quantisation, Targets, VeraConfig,
 };
 
 /// A test for the names of modules.
-type Matcher = Box<dyn Fn(&str) -> bool>;
+pub(crate) type Matcher = Box<dyn Fn(&str) -> bool>;
 
 /// How a model is adapted to a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +35,12 @@ pub enum Method {
     Vera(VeraConfig),
     /// Small networks behind blocks, and the head are trained.
     Bottleneck(BottleneckConfig),
+    /// Vectors before each text and the head are trained.
+    PromptTuning(PromptTuningConfig),
+    /// Keys and values before those of each text, in every layer, and the head are trained.
+    PrefixTuning(PrefixTuningConfig),
+    /// Vectors before each text, what makes them, and the head are trained.
+    PTuning(PTuningConfig),
     /// Normalisations and the head are trained.
     LnTuning(LnTuningConfig),
     /// Every bias and the head are trained: `y = x·W + b'`. Ben Zaken et al. 2021, arXiv 2106.10199, section 3. Nothing is brought in; to
@@ -50,13 +60,41 @@ impl Method {
             Method::Vera(_) => "vera",
             Method::Bottleneck(_) => "bottleneck",
             Method::LnTuning(_) => "ln-tuning",
+            Method::PromptTuning(_) => "prompt-tuning",
+            Method::PrefixTuning(_) => "prefix-tuning",
+            Method::PTuning(_) => "p-tuning",
             Method::BitFit => "bitfit",
+        }
+    }
+
+    /// How many of a model's positions the method takes from each text: prompts, and prefixes, which count as tokens that came before.
+    pub fn virtual_tokens(&self) -> usize {
+        match self {
+            Method::PromptTuning(config) => config.virtual_tokens,
+            Method::PrefixTuning(config) => config.virtual_tokens,
+            Method::PTuning(config) => config.virtual_tokens,
+            _ => 0,
+        }
+    }
+
+    /// Whether the method sits on the table of tokens and not on linear layers.
+    pub(crate) fn is_on_table(&self) -> bool {
+        matches!(self, Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_))
+    }
+
+    /// Whether something makes the prompt or the prefix that no file holds.
+    pub(crate) fn has_encoder(&self) -> bool {
+        match self {
+            Method::PTuning(_) => true,
+            Method::PrefixTuning(config) => config.projection.is_some(),
+            _ => false,
         }
     }
 
     fn targets(&self) -> Option<&Targets> {
         match self {
             Method::Full | Method::Head | Method::BitFit => None,
+            Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => None,
             Method::Lora(config) => Some(&config.targets),
             Method::AdaLora(config) => Some(&config.targets),
             Method::Ia3(config) => Some(&config.targets),
@@ -70,6 +108,7 @@ impl Method {
     pub(crate) fn matcher(&self) -> Result<Matcher, Error> {
         Ok(match self {
             Method::Full | Method::Head | Method::BitFit => Box::new(|_: &str| false),
+            Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Box::new(|_: &str| false),
             Method::Lora(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::AdaLora(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::Ia3(config) => Box::new(config.targets.matcher()?),
@@ -109,6 +148,9 @@ impl Method {
             Method::Vera(config) => config.check(),
             Method::Bottleneck(config) => config.check(),
             Method::LnTuning(config) => config.check(),
+            Method::PromptTuning(config) => config.check(),
+            Method::PrefixTuning(config) => config.check(),
+            Method::PTuning(config) => config.check(),
         }
     }
 }
@@ -138,7 +180,7 @@ pub fn is_saved_whole(parameter: &str, modules_to_save: &[String]) -> bool {
 ///
 /// # Errors
 /// [`Error::Setting`] for a setting outside of its range, [`Error::NoTarget`] if the targets match no linear layer (of LayerNorm tuning: no
-/// normalisation).
+/// normalisation), [`Error::NoTokens`] for virtual tokens on a model without a [`crate::TokenEmbedding`].
 pub fn attach<M: Module>(
     model: M,
     method: &Method,
@@ -146,9 +188,53 @@ pub fn attach<M: Module>(
     seed: u64,
     names: impl Fn(&str) -> String,
 ) -> Result<M, Error> {
+    attach_with(model, method, Form::Trained, modules_to_save, seed, names, None).map(|(model, _)| model)
+}
+
+/// What of an adapter is attached.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Form {
+    /// What training needs.
+    Trained,
+    /// What a file holds: a prompt or a prefix without what makes it.
+    Kept,
+}
+
+/// The same with the weights of all [`crate::Linear`] that stay frozen held in few bits, and how many bytes they take. Each is quantised and let
+/// go of before the next is looked at. Adapters are as on the weights that the codes stand for, so that nothing changes at their start.
+///
+/// # Errors
+/// As [`attach`]; [`Error::Setting`] for full fine-tuning, which has no frozen weights.
+pub fn attach_quantised<M: Module>(
+    model: M,
+    method: &Method,
+    modules_to_save: &[String],
+    seed: u64,
+    names: impl Fn(&str) -> String,
+    how: Quantisation,
+) -> Result<(M, u64), Error> {
+    attach_with(model, method, Form::Trained, modules_to_save, seed, names, Some(how))
+}
+
+pub(crate) fn attach_with<M: Module>(
+    model: M,
+    method: &Method,
+    form: Form,
+    modules_to_save: &[String],
+    seed: u64,
+    names: impl Fn(&str) -> String,
+    how: Option<Quantisation>,
+) -> Result<(M, u64), Error> {
     method.check()?;
     if *method == Method::Full {
-        return Ok(model.unfreeze());
+        let expected = "a method that leaves them frozen: a weight in few bits cannot be trained";
+        return match how {
+            Some(_) => Err(Error::Setting { setting: "method of quantised weights", found: "full".into(), expected }),
+            None => Ok((model.unfreeze(), 0)),
+        };
+    }
+    if let (Method::Lora(config), Some(how)) = (method, how) {
+        config.check_base(how.format)?;
     }
     let (matches, tuned) = (method.matcher()?, Tuned::new(method)?);
     let mut survey = Survey { names: &names, walk: Walk::default(), found: Vec::new() };
@@ -170,6 +256,13 @@ pub fn attach<M: Module>(
             return Err(Error::NoTarget { what, targets: targets.to_string(), available: available.join(", ") });
         }
     }
+    let table = survey.found.iter().find(|found| found.in_table);
+    if method.is_on_table() && table.is_none() {
+        return Err(Error::NoTokens { method: method.name() });
+    }
+    if let (Method::PromptTuning(config), Some(table)) = (method, table) {
+        config.check_vocabulary(table.shape[0])?;
+    }
     let widest = |axis: usize| adapted.iter().map(|found| found.shape[axis]).max().unwrap_or_default();
     let start = match method {
         Method::Full | Method::Head | Method::BitFit | Method::LnTuning(_) => Start::Nothing,
@@ -178,9 +271,15 @@ pub fn attach<M: Module>(
         Method::Ia3(config) => Start::Ia3(config),
         Method::Bottleneck(config) => Start::Bottleneck(config),
         Method::Vera(config) => Start::Vera(config, config.projections(widest(0), widest(1))),
+        Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Start::OnTable(method, form),
     };
     let linear = survey.found.iter().filter(|found| found.in_linear).map(|found| found.path.clone()).collect();
-    Ok(model.apply_reparameterization(Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear }))
+    let table = table.map(|found| found.path.clone());
+    let bytes = Cell::new(0);
+    let quantiser = how.map(Quantiser::new);
+    let attach =
+        Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear, table, quantiser, bytes: &bytes };
+    Ok((model.apply_reparameterization(attach), bytes.get()))
 }
 
 /// What an adapter is made from.
@@ -191,6 +290,8 @@ enum Start<'a> {
     Ia3(&'a Ia3Config),
     Bottleneck(&'a BottleneckConfig),
     Vera(&'a VeraConfig, Projections),
+    /// One for the whole model.
+    OnTable(&'a Method, Form),
 }
 
 struct Attach<'a, N> {
@@ -202,16 +303,42 @@ struct Attach<'a, N> {
     tuned: Tuned,
     /// Paths of the parameters of linear layers.
     linear: HashSet<String>,
+    /// Path of the token embeddings.
+    table: Option<String>,
+    quantiser: Option<Quantiser>,
+    /// Bytes of what was quantised.
+    bytes: &'a Cell<u64>,
+}
+
+impl<N: Fn(&str) -> String> Attach<'_, N> {
+    /// The adapter of a layer whose weight this is, `None` for a method that brings nothing in, and the weight that it leaves.
+    fn adapter<const D: usize>(&self, module: &str, weight: Param<Tensor<D>>) -> (Param<Tensor<D>>, Option<Adapter>) {
+        let shape = weight.lazy_shape();
+        let (inputs, outputs, device) = (shape[0], shape[1], weight.lazy_device());
+        let adapter = match &self.start {
+            Start::Nothing | Start::OnTable(..) => None,
+            Start::Lora(config, sizes) => {
+                let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
+                let (lora, left) = config.init(sizes, module, weight, draw, &device);
+                return (left, Some(Adapter::Lora(lora)));
+            }
+            Start::AdaLora(config) => config.init(module, self.seed, [inputs, outputs], &device).map(Adapter::AdaLora),
+            Start::Ia3(config) => Some(Adapter::Ia3(config.init(module, inputs, outputs, &device))),
+            Start::Bottleneck(config) => Some(Adapter::Bottleneck(config.init(module, self.seed, outputs, &device))),
+            Start::Vera(config, shared) => Some(Adapter::Vera(config.init(shared, outputs, &device))),
+        };
+        (weight, adapter)
+    }
 }
 
 impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
-    type Reparam = Adapter;
+    type Reparam = Attached;
 
     fn reparameterize<const D: usize>(
         &mut self,
         path: &str,
         param: Param<Tensor<D>>,
-    ) -> (Param<Tensor<D>>, Option<Adapter>) {
+    ) -> (Param<Tensor<D>>, Option<Attached>) {
         let name = (self.names)(path);
         let in_linear = self.linear.contains(path);
         if is_saved_whole(&name, self.modules_to_save)
@@ -220,29 +347,46 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
             return (param.set_require_grad(true), None);
         }
         let param = param.set_require_grad(false);
+        if let Start::OnTable(method, form) = self.start
+            && self.table.as_deref() == Some(path)
+        {
+            let adapter = on_table(method, form, &param, self.seed);
+            return (param, Some(Attached { adapter, quantised: None }));
+        }
         let module = module_of(&name);
-        if !in_linear || D != 2 || !name.ends_with(".weight") || !(self.matches)(module) {
+        if !in_linear || D != 2 || !name.ends_with(".weight") {
             return (param, None);
         }
-        let shape = param.lazy_shape();
-        let (inputs, outputs, device) = (shape[0], shape[1], param.lazy_device());
-        let adapter = match &self.start {
-            Start::Nothing => return (param, None),
-            Start::Lora(config, sizes) => {
-                let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
-                let (lora, base) = config.init(sizes, module, param, draw, &device);
-                return (base, Some(Adapter::Lora(lora)));
-            }
-            Start::AdaLora(config) => {
-                let adalora = config.init(module, self.seed, [inputs, outputs], &device);
-                return (param, adalora.map(Adapter::AdaLora));
-            }
-            Start::Ia3(config) => Adapter::Ia3(config.init(module, inputs, outputs, &device)),
-            Start::Bottleneck(config) => Adapter::Bottleneck(config.init(module, self.seed, outputs, &device)),
-            Start::Vera(config, shared) => Adapter::Vera(config.init(shared, outputs, &device)),
+        let adapted = (self.matches)(module);
+        // What PiSSA leaves of a weight is what is then quantised; other adapters are as on what the codes stand for.
+        let takes = matches!(&self.start, Start::Lora(config, _) if config.start != LoraStart::Random);
+        let first = adapted && (takes || self.quantiser.is_none());
+        let (param, adapter) = if first { self.adapter(module, param) } else { (param, None) };
+        let Some(quantiser) = &mut self.quantiser else {
+            let attached = adapter.map(|adapter| Attached { adapter: Some(adapter), quantised: None });
+            return (param, attached);
         };
-        (param, Some(adapter))
+        let (shape, device) = (param.lazy_shape(), param.lazy_device());
+        let quantised = quantiser.quantise(param.val().reshape([shape[0], shape[1]]));
+        self.bytes.set(quantiser.bytes);
+        let adapter = match adapted && !first {
+            true => self.adapter(module, quantised.to_param(&device)).1,
+            false => adapter,
+        };
+        let param = param.map(|_| Tensor::<D>::full([1; D], f32::NAN, &device).expand(shape.dims::<D>()));
+        (param.set_require_grad(false), Some(Attached { adapter, quantised: Some(quantised) }))
     }
+}
+
+/// What a method puts on the table of tokens.
+fn on_table<const D: usize>(method: &Method, form: Form, table: &Param<Tensor<D>>, seed: u64) -> Option<Adapter> {
+    let (plain, width, device) = (form == Form::Kept, table.lazy_shape()[D - 1], table.lazy_device());
+    Some(match method {
+        Method::PromptTuning(config) => Adapter::Prompt(config.init(table, seed, &device)),
+        Method::PrefixTuning(config) => Adapter::Prefix(config.init(plain, seed, &device)),
+        Method::PTuning(config) => Adapter::PTuning(config.init(width, plain, seed, &device)),
+        _ => return None,
+    })
 }
 
 /// A parameter of the model before anything is attached.
@@ -251,6 +395,7 @@ struct Found {
     name: String,
     shape: Vec<usize>,
     in_linear: bool,
+    in_table: bool,
 }
 
 impl Found {
@@ -287,7 +432,8 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Survey<'_, N> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path = self.walk.path();
         let name = (self.names)(&path);
-        self.found.push(Found { path, name, shape: param.lazy_shape().to_vec(), in_linear: self.walk.in_linear() });
+        let (in_linear, in_table) = (self.walk.in_linear(), self.walk.in_table());
+        self.found.push(Found { path, name, shape: param.lazy_shape().to_vec(), in_linear, in_table });
     }
 }
 

@@ -1,11 +1,13 @@
 //! Adapter folders as Hugging Face peft 0.20/0.21 writes and reads them: `adapter_config.json` and `adapter_model.safetensors`.
 //!
 //! Keys are `base_model.model.` + the published module name + `.lora_A.weight` and so on; PyTorch's `[out, in]` is burn's `[in, out]`
-//! transposed. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
+//! transposed. A prompt or a prefix is one tensor, `prompt_embeddings`; of a prompt or prefix that an encoder makes, the encoder is in no
+//! file, as in peft, so that training goes on from the prompt itself. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
 
 mod adalora;
 mod config;
 mod entry;
+mod virtual_tokens;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -14,14 +16,19 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use config::CONFIG;
 pub use config::{AdapterConfig, Names};
-use entry::Entries;
+use entry::{Entries, PROMPT};
+use virtual_tokens::Parts;
 
-use crate::tuned::Tuned;
+use crate::method::{Form, attach_with};
 use crate::{Bias, Error, Method};
 
-const WEIGHTS: &str = "adapter_model.safetensors";
+pub(crate) const WEIGHTS: &str = "adapter_model.safetensors";
+
+/// A tensor as a file has it: its shape, and its values row by row.
+pub(crate) type Shaped = (Vec<usize>, Vec<f32>);
+/// Tensors by name.
+pub(crate) type Tensors = BTreeMap<String, Shaped>;
 
 /// Writes an adapter folder: the configuration, and every tensor that training changed.
 ///
@@ -35,20 +42,9 @@ pub fn save<M: Module>(
     names: impl Fn(&str) -> String,
     folder: &Path,
 ) -> Result<(), Error> {
-    let io = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| Error::Io { path, source }
-    };
-    std::fs::create_dir_all(folder).map_err(io(folder))?;
-    let path = folder.join(CONFIG);
-    let sorted: BTreeMap<String, serde_json::Value> = serde_json::to_value(config)
-        .and_then(serde_json::from_value)
-        .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
-    let text = serde_json::to_string_pretty(&sorted)
-        .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
-    std::fs::write(&path, text + "\n").map_err(io(&path))?;
-
-    save_trained(model, method, modules_to_save, names, folder)
+    let tensors = trained(model, method, modules_to_save, names)?;
+    virtual_tokens::sized(config, &tensors).write(folder)?;
+    write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
 }
 
 /// Writes `adapter_model.safetensors` alone: what training changed in a model that [`crate::attach`] prepared, be it only a head.
@@ -63,11 +59,25 @@ pub fn save_trained<M: Module>(
     folder: &Path,
 ) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
-    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
-    let mut collect = Collect { entries, tensors: BTreeMap::new(), method };
+    let tensors = trained(model, method, modules_to_save, names)?;
+    write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
+}
+
+/// What training changed.
+fn trained<M: Module>(
+    model: &M,
+    method: &Method,
+    modules_to_save: &[String],
+    names: impl Fn(&str) -> String,
+) -> Result<Tensors, Error> {
+    let entries = Entries::new(method, modules_to_save, names)?;
+    let mut collect = Collect { entries, tensors: BTreeMap::new(), parts: Parts::default(), method };
     model.visit(&mut collect);
-    let path = folder.join(WEIGHTS);
-    write_safetensors(&path, &collect.tensors, Precision::F32)
+    let Collect { mut tensors, parts, .. } = collect;
+    if let Some(prompt) = parts.encoded(method) {
+        tensors.insert(PROMPT.into(), prompt);
+    }
+    Ok(tensors)
 }
 
 /// How numbers are written.
@@ -133,34 +143,54 @@ pub fn load<M: Module>(
     folder: &Path,
 ) -> Result<M, Error> {
     let path = folder.join(WEIGHTS);
-    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| Error::Format { path: path.clone(), reason: format!("no safetensors file: {e}") })?;
-    let mut tensors = HashMap::new();
-    for (name, view) in file.iter() {
-        if matches!(method, Method::Lora(config) if config.bias == Bias::All) && entry::is_copy_of_head(name) {
-            continue;
-        }
-        // What is left of a layer that lost all ranks.
-        if matches!(method, Method::AdaLora(_)) && view.shape().contains(&0) {
-            continue;
-        }
-        let values = f32_values(&view).ok_or_else(|| Error::Format {
-            path: path.clone(),
-            reason: format!("{name} is {:?}; expected F32, F16 or BF16", view.dtype()),
-        })?;
-        tensors.insert(name.to_string(), (view.shape().to_vec(), values));
+    let mut tensors = read_tensors(folder)?;
+    if matches!(method, Method::Lora(config) if config.bias == Bias::All) {
+        tensors.retain(|name, _| !entry::is_copy_of_head(name));
     }
-    let entries = Entries::new(Tuned::new(method)?, modules_to_save, names);
+    // What is left of a layer that lost all ranks.
+    if matches!(method, Method::AdaLora(_)) {
+        tensors.retain(|_, (shape, _)| !shape.contains(&0));
+    }
+    // What makes a prompt or a prefix is in no file.
+    let model = match method.has_encoder() {
+        true => attach_with(model.materialize(), method, Form::Kept, modules_to_save, 0, &names, None)?.0,
+        false => model,
+    };
+    let entries = Entries::new(method, modules_to_save, names)?;
     let mut fill = Fill { entries, tensors, shared: HashMap::new(), missing: Vec::new(), misshapen: Vec::new() };
     let model = model.map(&mut fill);
     let Fill { tensors, missing, misshapen, .. } = fill;
-    let mut unused: Vec<_> = tensors.into_keys().collect();
-    unused.sort();
+    let unused: Vec<_> = tensors.into_keys().collect();
     match missing.is_empty() && misshapen.is_empty() && unused.is_empty() {
         true => Ok(model),
         false => Err(Error::Mismatch { path, missing, unused, misshapen }),
     }
+}
+
+/// Every tensor of an adapter folder.
+pub(crate) fn read_tensors(folder: &Path) -> Result<Tensors, Error> {
+    let path = folder.join(WEIGHTS);
+    let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+    let format = |reason: String| Error::Format { path: path.clone(), reason };
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| format(format!("no safetensors file: {e}")))?;
+    let read = |(name, view): (&str, TensorView<'_>)| {
+        let expected = || format(format!("{name} is {:?}; expected F32, F16 or BF16", view.dtype()));
+        Ok((name.to_string(), (view.shape().to_vec(), f32_values(&view).ok_or_else(expected)?)))
+    };
+    file.iter().map(read).collect()
+}
+
+/// How many labels the head in an adapter folder has: the outputs of `classifier`, `classifier.out_proj` or `score`. `None` without such a head.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Format`] for a file that can't be read.
+pub fn labels(folder: &Path) -> Result<Option<usize>, Error> {
+    let tensors = read_tensors(folder)?;
+    let last_layers = ["classifier.out_proj.weight", "classifier.weight", "score.weight"];
+    // Beside virtual tokens the head has one prefix fewer.
+    let prefixed = |prefix: &str, name: &str| tensors.get(&format!("{prefix}{name}"));
+    let head = |name: &str| prefixed("base_model.model.", name).or_else(|| prefixed("base_model.", name));
+    Ok(last_layers.into_iter().find_map(head).and_then(|(shape, _)| shape.first().copied()))
 }
 
 /// The values of an fp32, fp16 or bf16 tensor as fp32.
@@ -176,7 +206,9 @@ fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
 
 struct Collect<'a, N> {
     entries: Entries<'a, N>,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    tensors: Tensors,
+    /// What makes a prompt or a prefix.
+    parts: Parts,
     method: &'a Method,
 }
 
@@ -191,6 +223,7 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
+        self.parts.take(&self.entries.walk.path(), param);
         if let Method::AdaLora(config) = self.method {
             for (key, shape) in self.entries.without_ranks(config, &shape) {
                 self.tensors.insert(key, (shape.to_vec(), Vec::new()));
@@ -211,7 +244,7 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
 
 /// Puts where a factor of LoRA started behind it, so that their products are subtracted: A `[r, in]` gets rows, B `[out, r]` columns with
 /// the sign turned. As peft's `subtract_mutated_init`.
-fn subtract((shape, values): &mut (Vec<usize>, Vec<f32>), (_, start): (Vec<usize>, Vec<f32>), of_b: bool) {
+fn subtract((shape, values): &mut Shaped, (_, start): Shaped, of_b: bool) {
     if of_b {
         let rank = shape[1];
         let rows = values.chunks_exact(rank).zip(start.chunks_exact(rank));
@@ -225,7 +258,7 @@ fn subtract((shape, values): &mut (Vec<usize>, Vec<f32>), (_, start): (Vec<usize
 
 struct Fill<'a, N> {
     entries: Entries<'a, N>,
-    tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
+    tensors: Tensors,
     /// Those that every layer has: one tensor for all.
     shared: HashMap<String, Tensor<2>>,
     missing: Vec<String>,

@@ -1,6 +1,6 @@
 //! Parameters of the base model that a method trains where they are: biases and normalisations.
 
-use crate::method::module_of;
+use crate::method::{Matcher, module_of};
 use crate::{Bias, Error, Method};
 
 /// A parameter of the base model.
@@ -17,7 +17,7 @@ pub(crate) struct Parameter<'a> {
 /// What a method trains of the base model, beside the modules that are trained and saved whole.
 pub(crate) struct Tuned {
     kind: Kind,
-    matches: Box<dyn Fn(&str) -> bool>,
+    matches: Matcher,
 }
 
 enum Kind {
@@ -37,12 +37,9 @@ impl Tuned {
                 Bias::All => Kind::Biases,
                 Bias::LoraOnly => Kind::AdaptedBiases,
             },
-            Method::Full
-            | Method::Head
-            | Method::Ia3(_)
-            | Method::Vera(_)
-            | Method::AdaLora(_)
-            | Method::Bottleneck(_) => Kind::Nothing,
+            Method::Full | Method::Head | Method::Ia3(_) | Method::Vera(_) => Kind::Nothing,
+            Method::AdaLora(_) | Method::Bottleneck(_) => Kind::Nothing,
+            Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Kind::Nothing,
         };
         Ok(Self { kind, matches: method.matcher()? })
     }

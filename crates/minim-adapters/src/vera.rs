@@ -3,12 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::module::{Module, Param, ParamId};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Shape, Tensor, TensorData};
 
 use crate::parameter::{lazy, like, zeros};
-use crate::{Draw, Error, Restriction, Targets};
+use crate::{Draw, Dropout, Error, Restriction, Targets, Weight};
 
 /// How to attach VeRA.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,20 +126,15 @@ impl VeraConfig {
             lambda_b: zeros([outputs], device),
             a: shared.a.param(device),
             b: shared.b.param(device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
         }
     }
 }
 
 impl Vera {
-    pub(crate) fn forward<const D: usize>(
-        &self,
-        x: Tensor<D>,
-        weight: Tensor<2>,
-        bias: Option<Tensor<1>>,
-    ) -> Tensor<D> {
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
         let (a, b) = self.part(weight.dims());
-        let base = linear(x.clone(), weight, bias);
+        let base = weight.product(x.clone(), bias);
         let x = self.dropout.forward(like(x, &a));
         let down = linear(x, a, None) * self.lambda_d.val().unsqueeze::<D>();
         let update = linear(down, b, None) * self.lambda_b.val().unsqueeze::<D>();

@@ -21,6 +21,11 @@ impl Walk {
         self.0.last().is_some_and(|(_, container)| container == "Struct:Linear")
     }
 
+    /// Whether a [`crate::TokenEmbedding`] holds what is visited.
+    pub(crate) fn in_table(&self) -> bool {
+        self.0.last().is_some_and(|(_, container)| container == "Struct:TokenEmbedding")
+    }
+
     /// Whether what is visited belongs to an adapter.
     pub(crate) fn in_adapter(&self) -> bool {
         self.0.iter().any(|(_, container)| container == "Reparameterization")

@@ -19,6 +19,42 @@ pub(crate) struct Row {
     pub(crate) fields: Vec<String>,
 }
 
+/// A row that has as many fields as its header.
+pub(crate) struct Fields<'a> {
+    origin: Origin<'a>,
+    line: usize,
+    fields: Vec<String>,
+}
+
+impl Row {
+    /// Its fields, to be taken one by one.
+    ///
+    /// # Errors
+    /// Another number of fields than the header's.
+    pub(crate) fn of_width(self, origin: Origin<'_>, width: usize) -> Result<Fields<'_>, Error> {
+        let Self { line, fields } = self;
+        if fields.len() != width {
+            let problem = format!("fields in this row: {}", fields.len());
+            return Err(origin.malformed(line, problem, format!("{width} as in the header")));
+        }
+        Ok(Fields { origin, line, fields })
+    }
+}
+
+impl Fields<'_> {
+    /// The field of a column, which errors call by this name; a column is taken once.
+    ///
+    /// # Errors
+    /// Nothing but white space in it.
+    pub(crate) fn take(&mut self, column: usize, name: &str) -> Result<String, Error> {
+        let field = std::mem::take(&mut self.fields[column]);
+        if field.trim().is_empty() {
+            return Err(self.origin.malformed(self.line, format!("the {name} is empty"), "each row to have one"));
+        }
+        Ok(field)
+    }
+}
+
 /// The rows of a file, as many fields in each as there are.
 ///
 /// # Errors

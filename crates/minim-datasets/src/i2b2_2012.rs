@@ -21,12 +21,11 @@ use crate::dataset::Splits;
 use crate::error::{Error, shown};
 use crate::example::Tagged;
 use crate::format::Origin;
-use crate::i2b2_xml::{self, Placing, Unverified, check_unverified};
+use crate::i2b2_xml::{Placing, Release, TaggedNote, Unverified};
 use crate::label_set::LabelSet;
-use crate::official_parts::{Document, Part, assemble_parts};
+use crate::official_parts::{Document, Part};
 use crate::record::File;
 use crate::release_folder::{ReleaseFile, files_below};
-use crate::source::read_text;
 use crate::standoff::{Layout, Wording, longest, words};
 
 const KINDS: [&str; 6] = ["PROBLEM", "TEST", "TREATMENT", "CLINICAL_DEPT", "OCCURRENCE", "EVIDENTIAL"];
@@ -74,35 +73,19 @@ impl I2b2Events {
     /// # Errors
     /// Those of [`Corpus::read`].
     pub fn read_noting(&self, root: &Path) -> Result<(Splits<Tagged>, Notes), Error> {
-        let mut counts = Notes::default();
-        let (mut documents, mut first, mut in_test) = (Vec::new(), None, 0);
-        for (file, part) in release(root)? {
-            let before = counts.annotations;
-            let (document, unverified) = self.document(&file, part, &mut counts)?;
-            first = first.or(unverified);
-            in_test += if part == Part::Test { counts.annotations - before } else { 0 };
-            documents.push(document);
-        }
-        check_unverified(&counts, in_test, first)?;
-        let mut splits = assemble_parts(CORPUS, LabelSet::fixed(&LABELS), documents, root)?;
-        if self.as_published {
-            for split in [&mut splits.train, &mut splits.validation, &mut splits.test] {
-                split.pop();
-            }
-        }
-        Ok((splits, counts))
+        let labels = LabelSet::fixed(&LABELS);
+        Release { corpus: CORPUS, labels, root, expected: EXPECTED, kind: "type", as_published: self.as_published }
+            .read(release(root)?, |file, note, part, counts| self.document(file, note, part, counts))
     }
 
     fn document(
         &self,
         file: &ReleaseFile,
+        note: &TaggedNote,
         part: Part,
         counts: &mut Notes,
     ) -> Result<(Document<Tagged>, Unverified), Error> {
         let origin = Origin { path: &file.path, stem: &file.stem };
-        let note = i2b2_xml::read(origin, &read_text(&file.path, EXPECTED)?, "type")?;
-        counts.documents += 1;
-        counts.mended_files += usize::from(note.mended);
         let mut events = Vec::new();
         for (place, tag) in note.tags.iter().enumerate().filter(|(_, tag)| tag.element == "EVENT") {
             let kind = tag.kind.as_deref().map(str::trim).unwrap_or_default();
@@ -119,7 +102,7 @@ impl I2b2Events {
             })?;
             events.push((place, kind));
         }
-        let placing = Placing { origin, note: &note, part, known_flaw: None };
+        let placing = Placing { origin, note, part, known_flaw: None };
         let (spans, unverified) = placing.spans(events.into_iter(), counts)?;
         let (spans, wording) =
             if self.as_published { (spans, Wording::Spaces) } else { (longest(&spans), Wording::Pieces) };

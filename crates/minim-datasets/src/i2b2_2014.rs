@@ -22,12 +22,11 @@ use crate::dataset::Splits;
 use crate::error::{Error, shown};
 use crate::example::Tagged;
 use crate::format::Origin;
-use crate::i2b2_xml::{self, KnownFlaw, Placing, Unverified, check_unverified};
+use crate::i2b2_xml::{KnownFlaw, Placing, Release, TaggedNote, Unverified};
 use crate::label_set::LabelSet;
-use crate::official_parts::{Document, Part, assemble_parts};
+use crate::official_parts::{Document, Part};
 use crate::record::File;
 use crate::release_folder::{ReleaseFile, files_below};
-use crate::source::read_text;
 use crate::standoff::{Layout, Wording, longest, words};
 
 /// The types that the corpus uses, of the more that its guideline has.
@@ -91,36 +90,23 @@ impl I2b2Phi {
     /// # Errors
     /// Those of [`Corpus::read`].
     pub fn read_noting(&self, root: &Path) -> Result<(Splits<Tagged>, Notes), Error> {
-        let mut counts = Notes::default();
-        let (mut documents, mut first, mut in_test) = (Vec::new(), None, 0);
-        for file in release(root)? {
+        let files = release(root)?.into_iter().map(|file| {
             let part = if file.is_test() { Part::Test } else { Part::Training };
-            let before = counts.annotations;
-            let (document, unverified) = self.document(&file, part, &mut counts)?;
-            first = first.or(unverified);
-            in_test += if part == Part::Test { counts.annotations - before } else { 0 };
-            documents.push(document);
-        }
-        check_unverified(&counts, in_test, first)?;
-        let mut splits = assemble_parts(CORPUS, LabelSet::new(labels())?, documents, root)?;
-        if self.as_published {
-            for split in [&mut splits.train, &mut splits.validation, &mut splits.test] {
-                split.pop();
-            }
-        }
-        Ok((splits, counts))
+            (file, part)
+        });
+        let labels = LabelSet::new(labels())?;
+        Release { corpus: CORPUS, labels, root, expected: EXPECTED, kind: "TYPE", as_published: self.as_published }
+            .read(files, |file, note, part, counts| self.document(file, note, part, counts))
     }
 
     fn document(
         &self,
         file: &ReleaseFile,
+        note: &TaggedNote,
         part: Part,
         counts: &mut Notes,
     ) -> Result<(Document<Tagged>, Unverified), Error> {
         let origin = Origin { path: &file.path, stem: &file.stem };
-        let note = i2b2_xml::read(origin, &read_text(&file.path, EXPECTED)?, "TYPE")?;
-        counts.documents += 1;
-        counts.mended_files += usize::from(note.mended);
         let mut tags = Vec::new();
         for (place, tag) in note.tags.iter().enumerate() {
             let kind = tag.kind.as_deref().map(str::trim).ok_or_else(|| {
@@ -136,7 +122,7 @@ impl I2b2Phi {
             tags.push((place, kind));
         }
         let known_flaw = KNOWN_FLAWS.iter().find(|(name, _)| *name == file.stem).map(|(_, flaw)| *flaw);
-        let placing = Placing { origin, note: &note, part, known_flaw };
+        let placing = Placing { origin, note, part, known_flaw };
         let (spans, unverified) = placing.spans(tags.into_iter(), counts)?;
         let (spans, wording) =
             if self.as_published { (spans, Wording::Spaces) } else { (longest(&spans), Wording::Pieces) };

@@ -12,11 +12,17 @@
 //! attribute is mended. Every tag repeats its words, and they are compared with what stands at its offsets.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use crate::annotation_notes::Notes;
+use crate::dataset::Splits;
 use crate::error::Error;
+use crate::example::Tagged;
 use crate::format::Origin;
-use crate::official_parts::Part;
+use crate::label_set::LabelSet;
+use crate::official_parts::{Document, Part, assemble_parts, lose_last};
+use crate::release_folder::ReleaseFile;
+use crate::source::read_text;
 use crate::standoff::{Characters, Span, decode_entities, entity, longest, same_text, with_plain_line_ends};
 use crate::xml;
 
@@ -279,11 +285,56 @@ impl Placing<'_> {
     }
 }
 
+/// A release about to be read.
+pub(crate) struct Release<'a> {
+    /// What its splits are drawn by.
+    pub(crate) corpus: &'a str,
+    pub(crate) labels: LabelSet,
+    pub(crate) root: &'a Path,
+    /// What the root should hold, for errors.
+    pub(crate) expected: &'static str,
+    /// The attribute of a tag's kind.
+    pub(crate) kind: &'static str,
+    pub(crate) as_published: bool,
+}
+
+impl Release<'_> {
+    /// Reads its documents into splits, and counts what became of their annotations.
+    ///
+    /// # Errors
+    /// Those of `document` and of [`assemble_parts`], and what [`check_unverified`] gives.
+    pub(crate) fn read(
+        self,
+        files: impl IntoIterator<Item = (ReleaseFile, Part)>,
+        document: impl Fn(&ReleaseFile, &TaggedNote, Part, &mut Notes) -> Result<(Document<Tagged>, Unverified), Error>,
+    ) -> Result<(Splits<Tagged>, Notes), Error> {
+        let mut counts = Notes::default();
+        let (mut documents, mut first, mut in_test) = (Vec::new(), None, 0);
+        for (file, part) in files {
+            let before = counts.annotations;
+            let origin = Origin { path: &file.path, stem: &file.stem };
+            let note = read(origin, &read_text(&file.path, self.expected)?, self.kind)?;
+            counts.documents += 1;
+            counts.mended_files += usize::from(note.mended);
+            let (document, unverified) = document(&file, &note, part, &mut counts)?;
+            first = first.or(unverified);
+            in_test += if part == Part::Test { counts.annotations - before } else { 0 };
+            documents.push(document);
+        }
+        check_unverified(&counts, in_test, first)?;
+        let mut splits = assemble_parts(self.corpus, self.labels, documents, self.root)?;
+        if self.as_published {
+            lose_last(&mut splits);
+        }
+        Ok((splits, counts))
+    }
+}
+
 /// Refuses a test part of which more than one tag in a hundred has another text at its offsets: that is another corpus.
 ///
 /// # Errors
 /// The first such tag.
-pub(crate) fn check_unverified(counts: &Notes, test_annotations: usize, first: Unverified) -> Result<(), Error> {
+fn check_unverified(counts: &Notes, test_annotations: usize, first: Unverified) -> Result<(), Error> {
     match first {
         Some(error) if counts.unverified * 100 > test_annotations => Err(error),
         _ => Ok(()),
@@ -292,8 +343,6 @@ pub(crate) fn check_unverified(counts: &Notes, test_annotations: usize, first: U
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn origin() -> Origin<'static> {

@@ -100,22 +100,12 @@ impl Columns {
     }
 
     fn record(&self, origin: Origin<'_>, row: Row, numbers: &mut Numbers) -> Result<Record<Labelled>, Error> {
-        let Row { line, mut fields } = row;
-        if fields.len() != self.count {
-            let problem = format!("fields in this row: {}", fields.len());
-            return Err(origin.malformed(line, problem, format!("{} as in the header", self.count)));
-        }
-        let mut take = |column: usize, name: &str| {
-            let field = std::mem::take(&mut fields[column]);
-            if field.trim().is_empty() {
-                return Err(origin.malformed(line, format!("the {name} is empty"), "each row to have one"));
-            }
-            Ok(field)
-        };
-        let text = take(self.text, "text")?;
-        let category = named(&take(self.category, "triage-category")?);
+        let line = row.line;
+        let mut fields = row.of_width(origin, self.count)?;
+        let text = fields.take(self.text, "text")?;
+        let category = named(&fields.take(self.category, "triage-category")?);
         if let Some(column) = self.number {
-            let number = take(column, "label")?;
+            let number = fields.take(column, "label")?;
             if !numbers.agree(number.trim(), &category) {
                 let problem = "a label that goes with another triage-category, in this row or an earlier one";
                 return Err(origin.malformed(line, problem, "one label for each triage-category"));

@@ -56,6 +56,13 @@ pub(crate) fn falls_to_first_half(corpus: &str, name: &str) -> bool {
     Sha256::digest(format!("{corpus}:{name}")).first().is_some_and(|byte| byte % 2 == 0)
 }
 
+/// Takes the last example of each split away, as the study's script for i2b2 loses the last sentence of each.
+pub(crate) fn lose_last<E>(splits: &mut Splits<E>) {
+    for split in [&mut splits.train, &mut splits.validation, &mut splits.test] {
+        split.pop();
+    }
+}
+
 /// Puts documents into splits.
 ///
 /// # Errors

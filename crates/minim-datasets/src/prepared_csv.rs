@@ -88,26 +88,18 @@ impl Columns {
     }
 
     fn record(&self, origin: Origin<'_>, row: Row, labelling: Labelling) -> Result<Record<Labelled>, Error> {
-        let Row { line, mut fields } = row;
-        if fields.len() != self.count {
-            let problem = format!("fields in this row: {}", fields.len());
-            return Err(origin.malformed(line, problem, format!("{} as in the header", self.count)));
-        }
-        let mut take = |column: usize, name: &str| {
-            let field = std::mem::take(&mut fields[column]);
-            if field.trim().is_empty() {
-                return Err(origin.malformed(line, format!("the {name} is empty"), "each row to have one"));
-            }
-            Ok(field)
-        };
+        let line = row.line;
+        let mut fields = row.of_width(origin, self.count)?;
         let example = Labelled {
-            id: take(self.id, "id")?,
-            text: take(self.text, "text")?,
-            text_pair: self.text_pair.map(|column| take(column, "text_pair")).transpose()?,
+            id: fields.take(self.id, "id")?,
+            text: fields.take(self.text, "text")?,
+            text_pair: self.text_pair.map(|column| fields.take(column, "text_pair")).transpose()?,
             label: 0,
         };
         let names = match self.label {
-            Some(column) if labelling == Labelling::Required => vec![Name { line, text: take(column, "label")? }],
+            Some(column) if labelling == Labelling::Required => {
+                vec![Name { line, text: fields.take(column, "label")? }]
+            }
             _ => Vec::new(),
         };
         Ok(Record { line, names, example })

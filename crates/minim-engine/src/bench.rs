@@ -6,13 +6,15 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
-use minim_adapters::{Counts, Draw, Method, attach, count};
+use minim_adapters::{Counts, Draw, Method, count};
 use minim_efficiency::{Stopwatch, peak_memory_bytes, resident_bytes};
+use minim_experiment::BasePrecision;
 use minim_models::{Config, HeadKind, TokenBatch, initialise, published_name};
 use serde::Serialize;
 
 use crate::device::reserved_bytes;
-use crate::{Error, clip, halve_frozen, optimizer, recompute};
+use crate::method::check_length;
+use crate::{Error, attach_in, clip, optimizer, recompute};
 
 /// Labels of the head: of no weight beside the backbone.
 const LABELS: usize = 2;
@@ -32,8 +34,8 @@ pub struct Load {
     pub warm_up: usize,
     /// Whether activations are in bf16.
     pub bf16: bool,
-    /// Whether frozen matrices are held in bf16.
-    pub base_bf16: bool,
+    /// How the frozen base is held; fp32 for full fine-tuning, which has none.
+    pub base: BasePrecision,
     /// Whether each layer is computed again in the backward pass instead of kept.
     pub gradient_checkpointing: bool,
     /// The model cut to so many layers.
@@ -53,6 +55,8 @@ pub struct Report {
     pub tokens_per_s: f64,
     /// Highest resident memory of the process, in bytes.
     pub peak_memory_bytes: Option<u64>,
+    /// What the model takes without what the adapter brings in, in bytes.
+    pub base_memory_bytes: u64,
     /// Resident memory before the first step, model and adapter loaded, in bytes.
     pub model_memory_bytes: Option<u64>,
     /// Highest memory that the device's pool has reserved, in bytes; none on the CPU.
@@ -70,7 +74,7 @@ pub struct Report {
 /// Times `load` on the model of a `config.json` with a sequence-classification head.
 ///
 /// # Errors
-/// [`Error::Model`] and [`Error::Adapter`] for what cannot be built, [`Error::Input`] for a load of nothing or one longer than the model's
+/// [`Error::Model`] and [`Error::Adapter`] for what cannot be built (full fine-tuning of a base in 8 or 4 bits), [`Error::Input`] for a load of nothing or one longer than the model's
 /// positions, [`Error::NotFinite`] if the loss is.
 pub fn bench(
     config: &Path,
@@ -85,21 +89,15 @@ pub fn bench(
         None => Config::read(config)?,
         Some(layers) => Config::read_cut(config, layers)?,
     };
-    if load.length > config.max_positions() {
-        let positions = config.max_positions();
-        return Err(Error::Input(format!("--length {} exceeds the model's {positions} positions", load.length)));
-    }
     let method = method(&config);
+    check_length(load.length, &method, &config, "--length")?;
     let modules = config.head_modules();
     let model = config.classifier(HeadKind::Sequence, LABELS, device);
     let model = initialise(model, config.initializer_range(), SEED, |_| true);
-    let mut model = attach(model, &method, &modules, SEED, published_name)?;
+    let (mut model, base_memory_bytes) = attach_in(model, &method, &modules, SEED, load.base)?;
     let counts: Counts = count(&model, &method, &modules, published_name);
     if load.bf16 {
         model.set_precision(FloatDType::BF16);
-    }
-    if load.base_bf16 && method != Method::Full {
-        model = halve_frozen(model, &modules);
     }
     let autodiff = device.clone().autodiff();
     let mut model = model.fork(&autodiff).train();
@@ -160,6 +158,7 @@ pub fn bench(
         forward_s: median(&mut forward),
         tokens_per_s: (load.batch_size * load.length) as f64 / step_s,
         peak_memory_bytes,
+        base_memory_bytes,
         model_memory_bytes,
         peak_device_memory_bytes,
         total: counts.total,

@@ -2,13 +2,16 @@ use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use minim_adapters::{AdaLoraConfig, BottleneckConfig, LnTuningConfig, LoraConfig, Method, VeraConfig};
+use minim_adapters::{
+    AdaLoraConfig, BottleneckConfig, LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig,
+    PromptTuningConfig, VeraConfig,
+};
 use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
 use minim_engine::export::{Target, export};
 use minim_engine::flops::flops;
 use minim_engine::lengths::lengths;
-use minim_engine::logits::Logits;
+use minim_engine::logits::{Logits, NamedAdapter};
 use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
 use minim_engine::{Error, Options, TrainedRun, bottleneck, chosen, count, ia3, train};
@@ -88,9 +91,10 @@ enum Command {
         /// A Hugging Face model folder
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA or LayerNorm tuning) to put on it
-        #[arg(long, value_name = "DIR")]
-        adapter: Option<PathBuf>,
+        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA, LayerNorm, prompt, prefix or P-tuning) to put on it. May be given several times; then each line names
+        /// its own, {"text": .., "adapter": "NAME"}, and each adapter has the task and the labels it was saved with
+        #[arg(long, value_name = "[NAME=]DIR")]
+        adapter: Vec<NamedAdapter>,
         /// Which head
         #[arg(long)]
         task: Head,
@@ -103,6 +107,9 @@ enum Command {
         /// Lines of {"text"}, {"text", "text_pair"} or {"words"}; standard input if not given
         #[arg(long, value_name = "FILE.jsonl")]
         input: Option<PathBuf>,
+        /// Lines that are computed together
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
+        batch_size: u16,
         #[command(flatten)]
         device: DeviceArgument,
     },
@@ -138,6 +145,9 @@ enum Command {
         /// Layers to adapt, by the end of their names; the model family's default if not given (BERT: LoRA query,value; IA3 key,value,output.dense; LayerNorm tuning LayerNorm); all-linear for every linear layer
         #[arg(long, value_delimiter = ',')]
         targets: Option<Vec<String>>,
+        /// Virtual tokens of prompt, prefix and P-tuning
+        #[arg(long, default_value_t = VIRTUAL_TOKENS)]
+        virtual_tokens: usize,
         /// Tokens of the text that operations are counted for
         #[arg(long, default_value_t = 128)]
         length: usize,
@@ -161,6 +171,8 @@ enum Command {
     },
     /// Pre-train by masked-language modelling on text files, from scratch or onward from a BERT checkpoint
     Pretrain(Box<pretrain::PretrainArguments>),
+    /// Make one LoRA adapter of several that stand on the same base, without training
+    Combine(combine::CombineArguments),
     /// Time optimiser steps of a model shape on random weights and random text; prints one JSON object
     Bench(bench::BenchArguments),
     /// Compare logits and gradients on a device with committed reference values and with the CPU; prints one JSON object
@@ -175,6 +187,9 @@ enum Command {
         device: DeviceArgument,
     },
 }
+
+/// Of prompt, prefix and P-tuning, where it is not said.
+const VIRTUAL_TOKENS: usize = 20;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Head {
@@ -210,6 +225,13 @@ enum AdapterKind {
     /// Every bias
     #[value(name = "bitfit")]
     BitFit,
+    /// Vectors before each text
+    PromptTuning,
+    /// Keys and values before each text's, in every layer
+    PrefixTuning,
+    /// Vectors before each text, and what makes them
+    #[value(name = "p-tuning")]
+    PTuning,
     Full,
     Head,
 }
@@ -252,18 +274,18 @@ impl Cli {
                 eprintln!("{count} predictions in {}", output.display());
                 Ok(())
             }
-            Command::Logits { model, adapter, task, labels, max_length, input, device } => {
+            Command::Logits { model, adapter, task, labels, max_length, input, batch_size, device } => {
                 let device = device.device.open()?.device;
-                let logits = Logits::open(&model, adapter.as_deref(), task.into(), labels, max_length, &device)?;
+                let logits = Logits::open(&model, &adapter, task.into(), labels, max_length, &device)?;
                 for note in &logits.notes {
                     tracing::warn!("{note}");
                 }
                 let output = std::io::stdout().lock();
                 match input {
-                    None => logits.run("standard input", std::io::stdin().lock(), output),
+                    None => logits.run("standard input", std::io::stdin().lock(), output, batch_size.into()),
                     Some(path) => {
                         let file = std::fs::File::open(&path).map_err(Error::io(&path))?;
-                        logits.run(&path.display().to_string(), BufReader::new(file), output)
+                        logits.run(&path.display().to_string(), BufReader::new(file), output, batch_size.into())
                     }
                 }
             }
@@ -288,10 +310,10 @@ impl Cli {
                     }
                 }
             }
-            Command::Count { config, task, labels, adapter, rank, targets, length, format } => {
+            Command::Count { config, task, labels, adapter, rank, targets, virtual_tokens, length, format } => {
                 let device = Choice::Cpu.open()?.device;
                 let targets = targets.unwrap_or_default();
-                let method = |config: &Config| method(adapter, rank, &targets, config);
+                let method = |config: &Config| method(adapter, rank, &targets, virtual_tokens, config);
                 let counts = count::from_config(&config, task.into(), labels, method, &device)?;
                 let config = Config::read(&config)?;
                 let flops = flops(&config, task.into(), labels, &method(&config), length, &device)?;
@@ -331,6 +353,7 @@ impl Cli {
                 Ok(())
             }
             Command::Pretrain(arguments) => arguments.run(),
+            Command::Combine(arguments) => arguments.run(),
             Command::Bench(arguments) => arguments.run(),
             Command::Selfcheck { fixtures, out, device } => {
                 let Opened { device, name, model } = device.device.open()?;
@@ -354,7 +377,13 @@ impl Cli {
     }
 }
 
-fn method(adapter: AdapterKind, rank: Option<usize>, targets: &[String], config: &Config) -> Method {
+fn method(
+    adapter: AdapterKind,
+    rank: Option<usize>,
+    targets: &[String],
+    virtual_tokens: usize,
+    config: &Config,
+) -> Method {
     let defaults = config.default_targets();
     match adapter {
         AdapterKind::Full => Method::Full,
@@ -391,6 +420,11 @@ fn method(adapter: AdapterKind, rank: Option<usize>, targets: &[String], config:
         }
         AdapterKind::LnTuning => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
         AdapterKind::Ia3 => Method::Ia3(ia3(targets, None, config)),
+        AdapterKind::PromptTuning => {
+            Method::PromptTuning(PromptTuningConfig { virtual_tokens, ..PromptTuningConfig::default() })
+        }
+        AdapterKind::PrefixTuning => Method::PrefixTuning(PrefixTuningConfig { virtual_tokens, ..config.prefix() }),
+        AdapterKind::PTuning => Method::PTuning(PTuningConfig { virtual_tokens, ..PTuningConfig::default() }),
     }
 }
 
@@ -440,5 +474,6 @@ fn print(json: &impl serde::Serialize) -> Result<(), Error> {
 }
 
 mod bench;
+mod combine;
 mod pretrain;
 mod quiet;

@@ -2,9 +2,15 @@
 
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::backend::Autodiff;
+#[cfg(feature = "cuda")]
+use burn::backend::Cuda;
+#[cfg(feature = "cpu")]
+use burn::backend::Flex;
+use burn::tensor::{Device, Tensor};
+use minim_adapters::{Quantised, keep};
 
-use crate::Error;
+use crate::{Error, remade};
 
 /// Where to compute, as the user says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +79,24 @@ pub fn reserved_bytes(device: &Device) -> Option<u64> {
     device.memory_pool_usage().map(|usage| usage.bytes_reserved)
 }
 
+/// [`minim_adapters::Product`] for the backends compiled in: keeps the codes of a weight for the backward pass, and not the weight.
+pub fn remade(x: Tensor<2>, weight: Quantised) -> Tensor<2> {
+    #[cfg(feature = "cpu")]
+    if let Ok(x) = x.clone().try_into_primitive::<Autodiff<Flex>>() {
+        return Tensor::from_primitive::<Autodiff<Flex>>(remade::product::<Flex>(x, weight));
+    }
+    #[cfg(feature = "cuda")]
+    if let Ok(x) = x.clone().try_into_primitive::<Autodiff<Cuda>>() {
+        return Tensor::from_primitive::<Autodiff<Cuda>>(remade::product::<Cuda>(x, weight));
+    }
+    keep(x, weight)
+}
+
 #[cfg(feature = "cpu")]
 fn cpu() -> Result<Opened, Error> {
-    Ok(Opened { device: Device::flex(), name: "cpu".into(), model: minim_efficiency::machine().cpu })
+    let device = Device::flex();
+    minim_adapters::Dropout::draw_on_host(&device);
+    Ok(Opened { device, name: "cpu".into(), model: minim_efficiency::machine().cpu })
 }
 
 #[cfg(not(feature = "cpu"))]

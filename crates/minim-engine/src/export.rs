@@ -21,7 +21,7 @@ pub enum Target {
 /// Writes a trained run to `out`.
 ///
 /// # Errors
-/// [`Error::Input`] for a run that has no adapter to write.
+/// [`Error::Input`] for a run that has no adapter to write, [`Error::Adapter`] for one that no model folder can hold.
 pub fn export(run: TrainedRun, target: Target, out: &Path) -> Result<(), Error> {
     match target {
         Target::Merged => write_model(&merge(run.model)?, &run.checkpoint, run.task.labels(), out),
@@ -41,7 +41,8 @@ pub fn export(run: TrainedRun, target: Target, out: &Path) -> Result<(), Error> 
             let base = std::path::absolute(run.checkpoint.folder()).ok().map(|path| path.display().to_string());
             let config = AdapterConfig::new(&run.method, run.model.head().peft_task_type(), base, &run.modules_to_save);
             let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", run.method.name())))?;
-            Ok(peft::save(&run.model, &run.method, &config, &run.modules_to_save, published_name, out)?)
+            peft::save(&run.model, &run.method, &config, &run.modules_to_save, published_name, out)?;
+            run.origin.map_or(Ok(()), |origin| origin.write(out))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Floating-point operations by formula, from a `config.json` alone.
 //!
 //! A multiply-accumulate counts as two operations. Counted are linear layers, adapters and attention's two products; lookups,
-//! normalisations, softmax, activations and DoRA's norms are left out, a few per cent of a small model and less of a large one.
+//! normalisations, softmax, activations and DoRA's norms are left out, a few per cent of a small model and less of a large one. So is what
+//! makes a prompt or a prefix, once a batch. Virtual tokens are work that is divided by the text's tokens alone.
 //!
 //! Backward: a layer whose input leads to something trained multiplies once more for the gradient of its input, and once more where its
 //! weight is trained. What lies before the first trained layer has no backward pass at all. So full fine-tuning takes three times the
@@ -45,22 +46,31 @@ pub fn flops(
     }
     let modules = config.head_modules();
     let model = attach(config.classifier(head, labels, device), method, &modules, 0, published_name)?;
-    let mut layers = Layers { method, path: Vec::new(), found: Vec::new() };
+    // The last of the projections before attention: with it a prefix comes in.
+    let value = config.default_targets().lora.last().copied().unwrap_or_default();
+    let mut layers = Layers { method, value, path: Vec::new(), found: Vec::new() };
     model.visit(&mut layers);
 
     let is_head = |name: &str| is_saved_whole(name, &modules);
+    // Tokens that pass the layers, and keys that stand before theirs.
+    let (through, past) = match method {
+        Method::PrefixTuning(config) => (length, config.virtual_tokens),
+        _ => (length + method.virtual_tokens(), 0),
+    };
     // A sequence's summary passes the pooler and the head once a text, all else once a token.
-    let passes = |name: &str| match head == HeadKind::Sequence && (is_head(name) || name.contains("pooler.")) {
-        true => 1,
-        false => length as u64,
+    let passes = |name: &str| match head {
+        HeadKind::Sequence if is_head(name) || name.contains("pooler.") => 1,
+        HeadKind::Token if is_head(name) => length as u64,
+        _ => through as u64,
     };
     let trained = |layer: &Layer| *method == Method::Full || is_head(&layer.name);
     // burn visits a model in the order of its computation. Full fine-tuning trains the embeddings, before any layer.
     let early = tunes_early(method);
-    let first = layers.found.iter().position(|layer| trained(layer) || layer.adapted).unwrap_or(layers.found.len());
-    let attention_trained = early || layers.found.iter().any(|layer| layer.adapted);
+    let first = layers.found.iter().position(|layer| trained(layer) || layer.adapted || layer.meets_prefix);
+    let first = first.unwrap_or(layers.found.len());
+    let attention_trained = early || layers.found.iter().any(|layer| layer.adapted || layer.meets_prefix);
 
-    let attention = config.attention_macs(length);
+    let attention = config.attention_macs(through) / through as u64 * (through + past) as u64;
     let (mut forward, mut backward) = (attention, if attention_trained { 2 * attention } else { 0 });
     for (place, layer) in layers.found.iter().enumerate() {
         let passes = passes(&layer.name);
@@ -81,9 +91,10 @@ pub fn flops(
 /// Whether something is trained before the first linear layer, so that the backward pass goes through all of them.
 fn tunes_early(method: &Method) -> bool {
     match method {
-        Method::Full | Method::LnTuning(_) | Method::BitFit => true,
+        Method::Full | Method::LnTuning(_) | Method::BitFit | Method::PromptTuning(_) | Method::PTuning(_) => true,
         Method::Lora(config) => config.bias == Bias::All,
-        Method::Head | Method::Ia3(_) | Method::Vera(_) | Method::AdaLora(_) | Method::Bottleneck(_) => false,
+        Method::Head | Method::Ia3(_) | Method::Vera(_) | Method::AdaLora(_) => false,
+        Method::Bottleneck(_) | Method::PrefixTuning(_) => false,
     }
 }
 
@@ -98,10 +109,13 @@ struct Layer {
     frozen_macs: u64,
     inputs_and_outputs: [usize; 2],
     adapted: bool,
+    /// Whether trained keys and values stand beside what it makes.
+    meets_prefix: bool,
 }
 
 struct Layers<'a> {
     method: &'a Method,
+    value: &'a str,
     path: Vec<(String, String)>,
     found: Vec<Layer>,
 }
@@ -119,7 +133,8 @@ impl ModuleVisitor for Layers<'_> {
         let n = param.lazy_shape().num_elements() as u64;
         let in_adapter = self.path.iter().any(|(_, container)| container == "Reparameterization");
         if in_adapter {
-            if let Some(layer) = self.found.last_mut() {
+            // What sits on the tokens is on no layer.
+            if let Some(layer) = self.found.last_mut().filter(|_| self.method.virtual_tokens() == 0) {
                 layer.adapted = true;
                 // A matrix multiplies; a vector rescales.
                 let shape = param.lazy_shape();
@@ -144,7 +159,17 @@ impl ModuleVisitor for Layers<'_> {
             let shape = param.lazy_shape();
             let inputs_and_outputs = [shape[0], shape[D - 1]];
             let (adapter_macs, frozen_macs) = (0, 0);
-            self.found.push(Layer { name, macs: n, adapter_macs, frozen_macs, inputs_and_outputs, adapted: false });
+            let meets_prefix = matches!(self.method, Method::PrefixTuning(_))
+                && name.strip_suffix(".weight").is_some_and(|module| module.ends_with(self.value));
+            self.found.push(Layer {
+                name,
+                macs: n,
+                adapter_macs,
+                frozen_macs,
+                inputs_and_outputs,
+                adapted: false,
+                meets_prefix,
+            });
         }
     }
 }

@@ -4,8 +4,10 @@
 //! Training goes through burn-train with a strategy of its own ([`strategy`]); `docs/DESIGN.md` says why.
 
 pub mod assess;
+mod base_precision;
 pub mod bench;
 mod clip;
+pub mod combine;
 pub mod count;
 pub mod device;
 mod error;
@@ -13,26 +15,28 @@ mod evaluate;
 mod examples;
 pub mod export;
 pub mod flops;
-mod halve;
 mod learnable;
 pub mod lengths;
 mod loader;
 pub mod logits;
 mod method;
 mod optimizer;
+pub mod origin;
 pub mod predict;
 pub mod pretrain;
 mod recompute;
+mod remade;
 mod run_folder;
 pub mod selfcheck;
+mod start;
 pub mod strategy;
 mod train;
 
+pub use base_precision::attach_in;
 pub use clip::{clip, global_norm};
 pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};
 pub use examples::Encoded;
-pub use halve::halve_frozen;
 pub use learnable::Learnable;
 pub use method::{adapter_method, bottleneck, chosen, ia3, targets_note};
 pub use optimizer::{WarmUp, optimizer};

@@ -1,31 +1,66 @@
-//! Raw logits of a model folder, with or without an adapter: what parity is checked with.
+//! Raw logits of a model folder, without an adapter or with any number of them: what parity is checked with.
 
 use std::io::{BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use minim_adapters::attach;
 use minim_adapters::peft::{self, AdapterConfig};
+use minim_adapters::{Method, Resident, attach};
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use minim_tasks::{Encoded, Tokenizer};
 use serde::Deserialize;
 
 use crate::Error;
-use crate::run_folder::check_length;
+use crate::method::{check_fit, check_length, room};
+use crate::origin::Origin;
+
+/// An adapter folder and the name that lines of input call it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedAdapter {
+    /// The name: what stands before `=`, or else the folder's own name.
+    pub name: String,
+    /// An adapter folder in peft's layout.
+    pub folder: PathBuf,
+}
+
+impl std::str::FromStr for NamedAdapter {
+    type Err = std::convert::Infallible;
+
+    /// `DIR` or `NAME=DIR`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, folder) = match text.split_once('=') {
+            Some((name, folder)) if !name.contains(['/', '\\']) => (name.to_string(), PathBuf::from(folder)),
+            _ => {
+                let folder = PathBuf::from(text);
+                let name = folder.file_name().map_or_else(|| text.into(), |name| name.to_string_lossy().into_owned());
+                (name, folder)
+            }
+        };
+        Ok(Self { name, folder })
+    }
+}
 
 /// One line of input.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Words { words: Vec<String> },
-    Text { text: String, text_pair: Option<String> },
+    Words { words: Vec<String>, adapter: Option<String> },
+    Text { text: String, text_pair: Option<String>, adapter: Option<String> },
+}
+
+/// A line as pieces, and the adapter it is for.
+struct Row {
+    encoded: Encoded,
+    adapter: Option<String>,
 }
 
 /// A model folder, opened for logits.
 #[derive(Debug)]
 pub struct Logits {
-    model: Classifier,
+    models: Resident<Classifier>,
+    /// The adapter of lines that name none: the only one, if there is just one.
+    default: Option<String>,
     tokenizer: Tokenizer,
     device: Device,
     max_length: usize,
@@ -34,13 +69,13 @@ pub struct Logits {
 }
 
 impl Logits {
-    /// Loads `model`, and `adapter` onto it.
+    /// Loads `model` once, and every adapter onto it. One adapter has `labels` labels; of several, each has as many as it was saved with.
     ///
     /// # Errors
-    /// [`Error`] names the file and the tensors that do not fit.
+    /// [`Error`] names the file and the tensors that do not fit, or what an adapter was trained on if that is something else.
     pub fn open(
         model: &Path,
-        adapter: Option<&Path>,
+        adapters: &[NamedAdapter],
         head: HeadKind,
         labels: usize,
         max_length: Option<usize>,
@@ -50,69 +85,128 @@ impl Logits {
             return Err(Error::Input("--labels 0: expected at least 1".into()));
         }
         let checkpoint = Checkpoint::open(model)?;
-        let max_length = max_length.unwrap_or(checkpoint.config().max_positions());
-        check_length(max_length, &checkpoint, "--max-length")?;
+        let mut read = Vec::with_capacity(adapters.len());
+        for adapter in adapters {
+            let config = AdapterConfig::read(&adapter.folder)?;
+            let method = config.method(&adapter.folder)?;
+            check_fit(&method, checkpoint.config(), &adapter.folder)?;
+            read.push((adapter, config, method));
+        }
+        // The adapter with the most virtual tokens leaves the least room.
+        let methods = read.iter().map(|(.., method)| method);
+        let longest = methods.max_by_key(|method| method.virtual_tokens()).unwrap_or(&Method::Head);
+        let max_length = max_length.unwrap_or_else(|| room(longest, checkpoint.config()));
+        check_length(max_length, longest, checkpoint.config(), "--max-length")?;
         let tokenizer = Tokenizer::from_folder(model)?;
         tokenizer.check_vocab(checkpoint.config().vocab_size())?;
         let loaded = checkpoint.classifier(head, labels, 0, device)?;
-        let mut notes = loaded.notes.clone();
-        let model = match adapter {
-            None => loaded.model,
-            Some(folder) => {
-                let config = AdapterConfig::read(folder)?;
-                let method = config.method(folder)?;
-                if let Some(task) = config.task_type.as_deref().filter(|task| *task != head.peft_task_type()) {
-                    return Err(Error::Input(format!(
-                        "{}: the adapter is for {task}, not {}",
-                        folder.display(),
-                        head.peft_task_type()
-                    )));
+        let mut notes = loaded.notes;
+        let mut models = Resident::new(loaded.model);
+        for (NamedAdapter { name, folder }, config, method) in &read {
+            notes.retain(|note| !note.contains("fresh"));
+            let task = config.task_type.clone().unwrap_or_else(|| head.peft_task_type().into());
+            let kind = [HeadKind::Sequence, HeadKind::Token].into_iter().find(|kind| kind.peft_task_type() == task);
+            let kind = kind.filter(|kind| adapters.len() > 1 || *kind == head);
+            let Some(kind) = kind else {
+                let expected = head.peft_task_type();
+                return Err(Error::Input(format!("{}: the adapter is for {task}, not {expected}", folder.display())));
+            };
+            Origin::check_model(folder, &checkpoint, &tokenizer, &task)?;
+            let base = match adapters.len() {
+                1 => models.base().clone(),
+                _ => {
+                    let labels = peft::labels(folder)?.unwrap_or(labels);
+                    let model = checkpoint.config().on_backbone_of(models.base(), kind, labels, 0, device);
+                    model.ok_or_else(|| {
+                        let reason =
+                            "a sequence adapter among others needs --task seq-cls, so that the base has its pooler";
+                        Error::Input(format!("{}: {reason}", folder.display()))
+                    })?
                 }
-                // peft adds these two whatever the file says.
-                let mut modules = vec!["classifier".to_string(), "score".to_string()];
-                modules.extend(config.modules_to_save.unwrap_or_default());
-                notes.retain(|note| !note.contains("fresh"));
-                let adapted = attach(loaded.model, &method, &modules, 0, published_name)?;
-                peft::load(adapted, &method, &modules, published_name, folder)?
+            };
+            // peft adds these two whatever the file says.
+            let mut modules = vec!["classifier".to_string(), "score".to_string()];
+            modules.extend(config.modules_to_save.clone().unwrap_or_default());
+            let adapted = attach(base, method, &modules, 0, published_name)?;
+            let adapted = peft::load(adapted, method, &modules, published_name, folder)?.valid();
+            if models.insert(name, adapted).is_some() {
+                return Err(Error::Input(format!("two adapters are named {name}; name them: --adapter NAME=DIR")));
             }
-        };
-        Ok(Self { model: model.valid(), tokenizer, device: device.clone(), max_length, notes })
+        }
+        let default = adapters.first().filter(|_| adapters.len() == 1).map(|adapter| adapter.name.clone());
+        Ok(Self { models, default, tokenizer, device: device.clone(), max_length, notes })
     }
 
-    /// Reads one JSON object per line and writes one `{"logits": ..}` per line: a list of numbers, or for tokens one list per piece.
+    /// Reads one JSON object per line and writes one `{"logits": ..}` per line: a list of numbers, or for tokens one list per piece. Up to
+    /// `batch_size` lines are computed together, whichever adapters they name.
     ///
     /// # Errors
     /// [`Error::Input`] names `source` and the line.
-    pub fn run(&self, source: &str, input: impl BufRead, mut output: impl Write) -> Result<(), Error> {
+    pub fn run(
+        &self,
+        source: &str,
+        input: impl BufRead,
+        mut output: impl Write,
+        batch_size: usize,
+    ) -> Result<(), Error> {
+        let mut waiting = Vec::with_capacity(batch_size);
         for (number, line) in input.lines().enumerate() {
             let at = |reason: String| Error::Input(format!("{source}:{}: {reason}", number + 1));
             let line = line.map_err(|error| at(format!("can't be read ({})", error.kind())))?;
             if line.trim().is_empty() {
                 continue;
             }
-            // serde's own message can quote the text, so it is not passed on.
-            let line: Line = serde_json::from_str(&line)
-                .map_err(|_| at(r#"expected {"text": ..}, {"text": .., "text_pair": ..} or {"words": [..]}"#.into()))?;
-            let encoded = match line {
-                Line::Text { text, text_pair } => self.tokenizer.encode(&text, text_pair.as_deref(), self.max_length),
-                Line::Words { words } => self.tokenizer.encode_words(&words, self.max_length),
-            }?;
-            let logits = serde_json::json!({ "logits": self.logits(&encoded) });
-            writeln!(output, "{logits}").map_err(Error::io(Path::new("standard output")))?;
+            waiting.push(self.row(&line, at)?);
+            if waiting.len() >= batch_size {
+                self.write(&waiting, &mut output)?;
+                waiting.clear();
+            }
+        }
+        self.write(&waiting, &mut output)
+    }
+
+    fn row(&self, line: &str, at: impl Fn(String) -> Error) -> Result<Row, Error> {
+        // serde's own message can quote the text, so it is not passed on.
+        let line: Line = serde_json::from_str(line)
+            .map_err(|_| at(r#"expected {"text": ..}, {"text": .., "text_pair": ..} or {"words": [..]}"#.into()))?;
+        let (encoded, adapter) = match line {
+            Line::Text { text, text_pair, adapter } => {
+                (self.tokenizer.encode(&text, text_pair.as_deref(), self.max_length), adapter)
+            }
+            Line::Words { words, adapter } => (self.tokenizer.encode_words(&words, self.max_length), adapter),
+        };
+        let adapter = adapter.or_else(|| self.default.clone());
+        if adapter.is_none() && self.models.names().next().is_some() {
+            let known: Vec<&str> = self.models.names().collect();
+            return Err(at(format!("names no \"adapter\"; expected one of {}", known.join(", "))));
+        }
+        self.models.get(adapter.as_deref()).map_err(|error| at(error.to_string()))?;
+        Ok(Row { encoded: encoded?, adapter })
+    }
+
+    fn write(&self, rows: &[Row], output: &mut impl Write) -> Result<(), Error> {
+        let adapters: Vec<Option<&str>> = rows.iter().map(|row| row.adapter.as_deref()).collect();
+        let logits = self.models.mixed(&adapters, |model, chosen| {
+            self.logits(model, &chosen.iter().map(|&row| &rows[row].encoded).collect::<Vec<_>>())
+        })?;
+        for logits in logits {
+            let line = serde_json::json!({ "logits": logits });
+            writeln!(output, "{line}").map_err(Error::io(Path::new("standard output")))?;
         }
         Ok(())
     }
 
-    fn logits(&self, encoded: &Encoded) -> serde_json::Value {
-        let batch = TokenBatch::new(&[&encoded.ids], &[&encoded.types], self.tokenizer.pad_id(), &self.device);
-        match self.model.head() {
-            HeadKind::Sequence => {
-                rows(self.model.sequence_logits(&batch)).into_iter().next().unwrap_or_default().into()
-            }
+    fn logits(&self, model: &Classifier, encoded: &[&Encoded]) -> Vec<serde_json::Value> {
+        let (ids, types): (Vec<&[u32]>, Vec<&[u32]>) = encoded.iter().map(|row| (&row.ids[..], &row.types[..])).unzip();
+        let batch = TokenBatch::new(&ids, &types, self.tokenizer.pad_id(), &self.device);
+        match model.head() {
+            HeadKind::Sequence => rows(model.sequence_logits(&batch)).into_iter().map(Into::into).collect(),
             HeadKind::Token => {
-                let logits = self.model.token_logits(&batch);
-                let [_, seq, labels] = logits.dims();
-                rows(logits.reshape([seq, labels])).into()
+                let logits = model.token_logits(&batch);
+                let [batch, seq, labels] = logits.dims();
+                let pieces = rows(logits.reshape([batch * seq, labels]));
+                // What stands for padding is no answer.
+                pieces.chunks(seq.max(1)).zip(encoded).map(|(row, text)| row[..text.len()].to_vec().into()).collect()
             }
         }
     }
@@ -123,4 +217,21 @@ pub(crate) fn rows(tensor: Tensor<2>) -> Vec<Vec<f32>> {
     let [_, width] = tensor.dims();
     let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
     values.chunks_exact(width.max(1)).map(<[f32]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NamedAdapter;
+
+    #[test]
+    fn a_folder_gives_an_adapter_its_name_unless_one_stands_before_it() {
+        for (text, name, folder) in [
+            ("runs/a/lora", "lora", "runs/a/lora"),
+            ("phi=runs/a/lora", "phi", "runs/a/lora"),
+            ("runs/lr=3/lora", "lora", "runs/lr=3/lora"),
+        ] {
+            let read: NamedAdapter = text.parse().unwrap();
+            assert_eq!((read.name.as_str(), read.folder.to_str()), (name, Some(folder)));
+        }
+    }
 }

@@ -1,9 +1,14 @@
+use std::path::Path;
+
 use minim_adapters::{
-    AdaLoraConfig, Bias, BottleneckConfig, Ia3Config, LnTuningConfig, LoraConfig, LoraStart, Method, NonLinearity,
-    Restriction, Targets, VeraConfig,
+    AdaLoraConfig, Bias, BottleneckConfig, EncoderKind, Ia3Config, LnTuningConfig, LoraConfig, LoraStart, Method,
+    NonLinearity, PTuningConfig, PrefixTuningConfig, PromptInit, PromptTuningConfig, Restriction, Targets, VeraConfig,
 };
-use minim_experiment::{Biases, LoraVariant, Placement, Start};
+use minim_experiment::{Biases, LoraVariant, Placement, PromptStart, Start};
 use minim_models::Config;
+use minim_tasks::Tokenizer;
+
+use crate::Error;
 
 /// The adapter method that an experiment's method stands for on a model: where the experiment names no targets, the family's defaults.
 pub fn adapter_method(method: &minim_experiment::Method, config: &Config) -> Method {
@@ -59,6 +64,84 @@ pub fn adapter_method(method: &minim_experiment::Method, config: &Config) -> Met
             })
         }
         Spec::LnTuning { targets } => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
+        Spec::PromptTuning { num_virtual_tokens, prompt_tuning_init, prompt_tuning_init_text } => {
+            Method::PromptTuning(PromptTuningConfig {
+                virtual_tokens: *num_virtual_tokens,
+                init: match (prompt_tuning_init, prompt_tuning_init_text) {
+                    (PromptStart::Text, text) => {
+                        PromptInit::Text { text: text.clone().unwrap_or_default(), ids: Vec::new() }
+                    }
+                    (PromptStart::SampleVocab, _) => PromptInit::SampleVocab,
+                    (PromptStart::Random, _) => PromptInit::Random,
+                },
+            })
+        }
+        Spec::PrefixTuning { num_virtual_tokens, prefix_projection, encoder_hidden_size } => {
+            let plain = config.prefix();
+            let hidden = encoder_hidden_size.unwrap_or(plain.width);
+            Method::PrefixTuning(PrefixTuningConfig {
+                virtual_tokens: *num_virtual_tokens,
+                projection: prefix_projection.then_some(hidden),
+                ..plain
+            })
+        }
+        Spec::PTuning { num_virtual_tokens, encoder, encoder_hidden_size, encoder_num_layers, encoder_dropout } => {
+            Method::PTuning(PTuningConfig {
+                virtual_tokens: *num_virtual_tokens,
+                hidden_size: *encoder_hidden_size,
+                encoder: match encoder {
+                    minim_experiment::PromptEncoder::Mlp => EncoderKind::Mlp,
+                    minim_experiment::PromptEncoder::Lstm => EncoderKind::Lstm {
+                        layers: encoder_num_layers.unwrap_or(2),
+                        dropout: encoder_dropout.unwrap_or_default(),
+                    },
+                },
+            })
+        }
+    }
+}
+
+/// The method with the tokens of the text that its prompt starts from, special ones included, as in peft.
+pub(crate) fn with_tokens(mut method: Method, tokenizer: &Tokenizer) -> Result<Method, Error> {
+    if let Method::PromptTuning(PromptTuningConfig { init: PromptInit::Text { text, ids }, .. }) = &mut method {
+        *ids = tokenizer.encode(text, None, usize::MAX)?.ids;
+    }
+    Ok(method)
+}
+
+/// How many tokens a text may have: the model's positions less those of virtual tokens.
+pub(crate) fn room(method: &Method, config: &Config) -> usize {
+    config.max_positions().saturating_sub(method.virtual_tokens())
+}
+
+/// Refuses texts, behind their virtual tokens, that are longer than the model's positions. `whose` names the setting.
+pub(crate) fn check_length(length: usize, method: &Method, config: &Config, whose: &str) -> Result<(), Error> {
+    let positions = config.max_positions();
+    match (length <= room(method, config), method.virtual_tokens()) {
+        (true, _) => Ok(()),
+        (false, 0) => Err(Error::Input(format!("{whose} {length} exceeds the model's {positions} positions"))),
+        (false, ahead) => Err(Error::Input(format!(
+            "{whose} {length} and {ahead} virtual tokens exceed the model's {positions} positions; expected at most {} \
+             beside them",
+            room(method, config)
+        ))),
+    }
+}
+
+/// Refuses a prefix of another model: layers, heads and width must be this one's.
+pub(crate) fn check_fit(method: &Method, config: &Config, folder: &Path) -> Result<(), Error> {
+    let Method::PrefixTuning(prefix) = method else { return Ok(()) };
+    let of = |prefix: &PrefixTuningConfig| (prefix.layers, prefix.heads, prefix.width);
+    let ((layers, heads, width), fits) = (of(prefix), config.prefix());
+    match (layers, heads, width) == of(&fits) {
+        true => Ok(()),
+        false => Err(Error::Input(format!(
+            "{}: a prefix for num_layers {layers}, num_attention_heads {heads}, token_dim {width}; this model has {}, {}, {}",
+            folder.display(),
+            fits.layers,
+            fits.heads,
+            fits.width
+        ))),
     }
 }
 
@@ -134,6 +217,7 @@ pub fn targets_note(method: &Method, config: &Config) -> Option<String> {
     let both = [attention, feed_forward].concat();
     let (targets, default, from_peft) = match method {
         Method::Full | Method::Head | Method::BitFit => return None,
+        Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => return None,
         Method::Lora(lora) => (&lora.targets, defaults.lora, defaults.from_peft),
         Method::AdaLora(adalora) => (&adalora.targets, defaults.adalora, defaults.from_peft),
         Method::Ia3(ia3) => (&ia3.targets, defaults.ia3, defaults.from_peft),

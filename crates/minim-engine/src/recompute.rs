@@ -12,7 +12,7 @@ const LAYERS: u64 = 1 << 16;
 /// lowest that has something to train. One more forward pass buys memory that no longer grows with layers times activations. `step` decides
 /// the masks of dropout, which must fall the same way both times. Chen et al. 2016, arXiv 1604.06174.
 ///
-/// `loss` takes the hidden states of the last layer, `[batch, seq, hidden]`, and gives `[1]`.
+/// `loss` takes the hidden states of the last layer, `[batch, virtual + seq, hidden]`, and gives `[1]`.
 ///
 /// burn's own switch (`Device::gradient_checkpointing`) keeps every matrix product and recomputes the rest: docs/DESIGN.md has what it saved.
 pub fn recompute(
@@ -50,7 +50,8 @@ pub fn recompute(
     collected.take(gradients, model);
 
     for (place, layer) in stages.layers.iter().enumerate().rev() {
-        if collected.params.len() == trained.0 {
+        // What all layers share is there with the first of them, and not whole before the last.
+        if !stages.shared && collected.params.len() == trained.0 {
             break;
         }
         let (Some(above), Some(input)) = (gradient.take(), inputs.pop()) else { break };

@@ -6,15 +6,16 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use minim_adapters::Method;
 use minim_adapters::peft::{self, AdapterConfig};
-use minim_adapters::{Method, attach};
 use minim_datasets::LabelSet;
-use minim_experiment::{Experiment, Init, Precision, Purpose, Run, stream};
+use minim_experiment::{BasePrecision, Experiment, Init, Precision, Purpose, Run, stream};
 use minim_models::{Checkpoint, Classifier, HeadKind, Loaded, published_name};
 use minim_tasks::{Task, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, adapter_method, examples};
+use crate::origin::Origin;
+use crate::{Error, adapter_method, attach_in, examples};
 
 /// A trained run, opened for use.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct TrainedRun {
     pub method: Method,
     /// Modules trained and saved whole.
     pub modules_to_save: Vec<String>,
+    /// What the adapter stands on; none for full fine-tuning.
+    pub origin: Option<Origin>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,7 +60,11 @@ pub(crate) fn base(
     device: &Device,
 ) -> Result<(Checkpoint, Loaded<Classifier>), Error> {
     let checkpoint = Checkpoint::open(&run.model.path)?;
-    let checkpoint = if is_base_bf16(run) { checkpoint.bf16() } else { checkpoint };
+    let checkpoint = match base_precision(run) {
+        BasePrecision::Fp32 => checkpoint,
+        BasePrecision::Bf16 => checkpoint.bf16(),
+        BasePrecision::Int8 | BasePrecision::Nf4 => checkpoint.bf16().lazy(),
+    };
     let seed = stream(run.seed, Purpose::Init);
     let loaded = match run.model.init {
         Init::Pretrained => checkpoint.classifier(head, labels, seed, device)?,
@@ -66,21 +73,15 @@ pub(crate) fn base(
     Ok((checkpoint, loaded))
 }
 
-/// Whether the base's matrices are held in bf16: where the run says so, else where it computes so. What is trained is held in fp32.
-pub(crate) fn is_base_bf16(run: &Run) -> bool {
-    let training = &run.training;
-    let precision = training.base_precision.unwrap_or(training.precision);
-    precision == Precision::Bf16 && run.method.method != minim_experiment::Method::Full
-}
-
-/// Refuses inputs longer than the position embeddings.
-pub(crate) fn check_length(max_length: usize, checkpoint: &Checkpoint, whose: &str) -> Result<(), Error> {
-    let positions = checkpoint.config().max_positions();
-    match max_length <= positions {
-        true => Ok(()),
-        false => {
-            Err(Error::Input(format!("{whose}: max_length {max_length} exceeds the model's {positions} positions")))
-        }
+/// How the base is held: as the run says, else as it computes. What is trained is held in fp32, so with full fine-tuning all of it.
+pub(crate) fn base_precision(run: &Run) -> BasePrecision {
+    let computed = match run.training.precision {
+        Precision::Fp32 => BasePrecision::Fp32,
+        Precision::Bf16 => BasePrecision::Bf16,
+    };
+    match (run.training.base_precision.unwrap_or(computed), &run.method.method) {
+        (BasePrecision::Bf16, minim_experiment::Method::Full) => BasePrecision::Fp32,
+        (precision, _) => precision,
     }
 }
 
@@ -98,32 +99,44 @@ pub(crate) fn begin(folder: &Path, run: &Run, labels: &LabelSet, modules_to_save
     std::fs::write(&path, text).map_err(Error::io(&path))
 }
 
-/// Writes what training changed to `folder/trained`.
-pub(crate) fn keep(
-    folder: &Path,
-    model: &Classifier,
-    method: &Method,
-    modules_to_save: &[String],
-    checkpoint: &Checkpoint,
-    labels: &LabelSet,
-) -> Result<(), Error> {
-    let trained = folder.join(TRAINED);
-    match method {
-        Method::Full => write_model(model, checkpoint, labels, &trained),
-        Method::Head | Method::BitFit => {
-            Ok(peft::save_trained(model, method, modules_to_save, published_name, &trained)?)
+/// Writes what training changed to a run's folder, as often as there is something better.
+pub(crate) struct Keeper {
+    /// The run's folder.
+    pub(crate) folder: PathBuf,
+    pub(crate) method: Method,
+    pub(crate) modules_to_save: Vec<String>,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) labels: LabelSet,
+    /// What the adapter stands on; none for full fine-tuning, which stands on nothing.
+    pub(crate) origin: Option<Origin>,
+}
+
+impl Keeper {
+    /// Writes `trained/`.
+    pub(crate) fn keep(&self, model: &Classifier) -> Result<(), Error> {
+        let trained = self.folder.join(TRAINED);
+        let (method, modules_to_save) = (&self.method, &self.modules_to_save[..]);
+        match method {
+            Method::Full => return write_model(model, &self.checkpoint, &self.labels, &trained),
+            Method::Head | Method::BitFit => {
+                peft::save_trained(model, method, modules_to_save, published_name, &trained)?;
+            }
+            Method::Lora(_)
+            | Method::AdaLora(_)
+            | Method::Ia3(_)
+            | Method::Vera(_)
+            | Method::Bottleneck(_)
+            | Method::LnTuning(_)
+            | Method::PromptTuning(_)
+            | Method::PrefixTuning(_)
+            | Method::PTuning(_) => {
+                let base = self.checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+                let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
+                let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
+                peft::save(model, method, &config, modules_to_save, published_name, &trained)?;
+            }
         }
-        Method::Lora(_)
-        | Method::AdaLora(_)
-        | Method::Ia3(_)
-        | Method::Vera(_)
-        | Method::Bottleneck(_)
-        | Method::LnTuning(_) => {
-            let base = checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
-            let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
-            let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
-            Ok(peft::save(model, method, &config, modules_to_save, published_name, &trained)?)
-        }
+        self.origin.as_ref().map_or(Ok(()), |origin| origin.write(&trained))
     }
 }
 
@@ -157,11 +170,12 @@ pub(crate) fn trained_folder(folder: &Path) -> PathBuf {
     folder.join(TRAINED)
 }
 
-/// What the adapter folder says of itself; where there is none, what the run says.
+/// The method whose adapter a run keeps.
 fn kept_method(run: &Run, checkpoint: &Checkpoint, trained: &Path) -> Result<Method, Error> {
     match adapter_method(&run.method.method, checkpoint.config()) {
-        method @ (Method::Head | Method::BitFit) => Ok(method),
-        _ => Ok(AdapterConfig::read(trained)?.method(trained)?),
+        // Its folder knows the steps of its schedule, which come from the data.
+        Method::AdaLora(_) => Ok(AdapterConfig::read(trained)?.method(trained)?),
+        method => Ok(method.saved()),
     }
 }
 
@@ -188,18 +202,24 @@ impl TrainedRun {
         let task = examples::task(&run, labels)?;
         let modules_to_save = state.modules_to_save;
         let trained = trained_folder(folder);
-        let (checkpoint, model, method) = match run.method.method {
+        let (checkpoint, model, method, origin) = match run.method.method {
             minim_experiment::Method::Full => {
                 let checkpoint = Checkpoint::open(&trained)?;
                 let loaded = checkpoint.classifier(task.head(), task.labels().len(), 0, device)?;
-                (checkpoint, loaded.model, Method::Full)
+                (checkpoint, loaded.model, Method::Full, None)
             }
             _ => {
                 let (checkpoint, loaded) = base(&run, task.head(), task.labels().len(), device)?;
+                // Before the tensors: a wrong base is a better reason than a shape.
+                let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
+                let labels = task.labels().names();
+                let origin = Origin::of(&run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels)?;
+                Origin::check(&trained, &origin)?;
                 let method = kept_method(&run, &checkpoint, &trained)?;
                 let seed = stream(run.seed, Purpose::Init);
-                let model = attach(loaded.model, &method, &modules_to_save, seed, published_name)?;
-                (checkpoint, peft::load(model, &method, &modules_to_save, published_name, &trained)?, method)
+                let (model, _) = attach_in(loaded.model, &method, &modules_to_save, seed, base_precision(&run))?;
+                let model = peft::load(model, &method, &modules_to_save, published_name, &trained)?;
+                (checkpoint, model, method, Some(origin))
             }
         };
         let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
@@ -211,6 +231,7 @@ impl TrainedRun {
             model: burn::module::Module::valid(&model),
             method,
             modules_to_save,
+            origin,
         })
     }
 }

@@ -10,11 +10,11 @@ use burn::train::metric::LossMetric;
 use burn::train::metric::store::{Aggregate, Direction, Split};
 use burn::train::renderer::MetricsRenderer;
 use burn::train::{Learner, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining, TrainingStrategy};
-use minim_adapters::{Method, attach, count};
+use minim_adapters::{Method, count};
 use minim_efficiency::{Event, MemoryMeter, Meter, Phase, TimeMeter, machine};
 use minim_experiment::{
-    Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run, Scores, Status,
-    Versions, stream,
+    BasePrecision, Cost, DataSummary, EvaluateEvery, Hardware, Majority, Parameters, Precision, Purpose, Record, Run,
+    Scores, Status, Versions, stream,
 };
 use minim_models::published_name;
 use minim_tasks::{Cache, Place, Tokenizer};
@@ -22,10 +22,13 @@ use minim_tasks::{Cache, Place, Tokenizer};
 use crate::device::Opened;
 use crate::learnable::Learnable;
 use crate::loader::Loader;
+use crate::method::{check_length, with_tokens};
+use crate::origin::Origin;
+use crate::run_folder::Keeper;
+use crate::start::go_on;
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
-    Encoded, Error, WarmUp, adapter_method, assess, evaluate, examples, halve_frozen, optimizer, run_folder,
-    targets_note,
+    Encoded, Error, WarmUp, adapter_method, assess, attach_in, evaluate, examples, optimizer, run_folder, targets_note,
 };
 
 /// How to train, beside what the run says.
@@ -55,9 +58,11 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let synthetic = minim_datasets::card_in(&run.task.data)?.is_some_and(|card| card.synthetic);
     let task = examples::task(run, labels.clone())?;
     let (checkpoint, loaded) = run_folder::base(run, task.head(), labels.len(), &device)?;
-    run_folder::check_length(run.task.max_length, &checkpoint, &format!("task {}", run.task.name))?;
     let tokenizer = Tokenizer::from_folder(checkpoint.folder())?;
     tokenizer.check_vocab(checkpoint.config().vocab_size())?;
+    let method = with_tokens(adapter_method(&run.method.method, checkpoint.config()), &tokenizer)?;
+    let whose = format!("task {}: max_length", run.task.name);
+    check_length(run.task.max_length, &method, checkpoint.config(), &whose)?;
     let cache = options.cache.then(|| Cache::beside(&run.task.data));
     let data = Encoded::new(dataset, run, &task, &tokenizer, cache.as_ref())?;
 
@@ -73,7 +78,6 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         )));
     }
 
-    let method = adapter_method(&run.method.method, checkpoint.config());
     let modules_to_save = loaded.modules_to_save();
     let mut notes = loaded.notes.clone();
     notes.extend(targets_note(&method, checkpoint.config()));
@@ -82,9 +86,17 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     if let Some(runs) = std::env::var("MINIM_CONCURRENT_RUNS").ok().filter(|runs| runs != "1") {
         notes.push(format!("{runs} runs at a time on this machine: seconds are longer than alone"));
     }
-    let model = attach(loaded.model, &method, &modules_to_save, stream(run.seed, Purpose::Init), published_name)?;
+    let origin = match method {
+        Method::Full => None,
+        _ => Some(Origin::of(run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels.names())?),
+    };
+    let (held, seed) = (run_folder::base_precision(run), stream(run.seed, Purpose::Init));
+    let (mut model, base_memory_bytes) = attach_in(loaded.model, &method, &modules_to_save, seed, held)?;
+    if let (Some(start), Some(origin)) = (&run.method.start, &origin) {
+        model = go_on(model, &method, &modules_to_save, start, origin)?;
+        notes.push(format!("the adapter starts where {} ended", start.written().display()));
+    }
     let counts = count(&model, &method, &modules_to_save, published_name);
-    let mut model = model;
     if training.precision == Precision::Bf16 {
         if !device.supports_dtype(FloatDType::BF16) || options.device.name == "cpu" {
             return Err(Error::Input(format!("precision bf16 is not supported on {}; use fp32", options.device.name)));
@@ -92,16 +104,16 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         model.set_precision(FloatDType::BF16);
         notes.push("bf16: activations in bf16, trained parameters in fp32".into());
     }
-    if run_folder::is_base_bf16(run) {
-        // Loaded weights are in bf16 already; fresh ones are not.
-        model = halve_frozen(model, &modules_to_save);
-        notes.push("frozen weight matrices are held in bf16".into());
-    }
+    let in_bits = |format| format!("frozen linear weights are held in {format}, embeddings in bf16");
+    notes.extend(match held {
+        BasePrecision::Fp32 => None,
+        BasePrecision::Bf16 => Some(in_bits("bf16")),
+        BasePrecision::Int8 => Some(in_bits("int8, a scale for each output")),
+        BasePrecision::Nf4 => Some(in_bits("NF4 with double quantisation")),
+    });
     for note in &notes {
         tracing::info!("{note}");
     }
-    run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
-
     // Dropout masks come from the device's generator; everything else has a stream of its own.
     let autodiff = device.clone().autodiff();
     let mut model = Learnable::new(model, task.clone());
@@ -126,16 +138,20 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     let steps = training.max_steps.unwrap_or(training.epochs * steps_per_epoch);
     let method = method.for_steps(steps);
     method.check()?;
+    run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
     if let Method::AdaLora(config) = &method {
         model = model.allocating(config.clone());
     }
     let schedule = WarmUp::new(training.learning_rate, training.warmup_ratio, steps, training.schedule);
     time.observe(&Event::Enter(Phase::Save));
     let outcome = Arc::new(Mutex::new(Outcome { time, ..Outcome::default() }));
-    let keep = {
-        let (folder, method, modules, checkpoint, labels) =
-            (options.folder.clone(), method.clone(), modules_to_save.clone(), checkpoint.clone(), labels.clone());
-        move |best: &Learnable| run_folder::keep(&folder, &best.model, &method, &modules, &checkpoint, &labels)
+    let keeper = Keeper {
+        folder: options.folder.clone(),
+        method: method.clone(),
+        modules_to_save: modules_to_save.clone(),
+        checkpoint: checkpoint.clone(),
+        labels: labels.clone(),
+        origin,
     };
     let strategy = Strategy {
         device: device.clone(),
@@ -150,7 +166,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         eval_batch_size: training.eval_batch_size,
         pad_id: tokenizer.pad_id(),
         select: run.task.select.clone(),
-        keep: Box::new(keep),
+        keep: Box::new(move |best: &Learnable| keeper.keep(&best.model)),
         outcome: outcome.clone(),
     };
     let score = SelectingScore::new(&run.task.select);
@@ -245,6 +261,7 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
             peak_device_memory_bytes: peak_device_bytes,
             kept_bytes: run_folder::folder_bytes(&run_folder::trained_folder(&options.folder)),
             base_bytes: run_folder::folder_bytes(checkpoint.folder()),
+            base_memory_bytes: Some(base_memory_bytes),
         }),
         parameters: Some(Parameters {
             total: counts.total as u64,

@@ -12,6 +12,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod training;
+mod virtual_tokens;
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,8 @@ pub use lora::{Biases, LoraVariant, Start};
 pub use method::{Method, MethodSpec, NonLinearity, Placement};
 pub use model::{Init, ModelSpec};
 pub use task::{Long, Pool, Report, TaskKind, TaskSpec};
-pub use training::{EvaluateEvery, Precision, Schedule, TrainingPatch, TrainingSpec};
+pub use training::{BasePrecision, EvaluateEvery, Precision, Schedule, TrainingPatch, TrainingSpec};
+pub use virtual_tokens::{PromptEncoder, PromptStart};
 
 use crate::{Error, Run};
 use reader::{Source, Table};
@@ -108,7 +110,7 @@ impl Experiment {
         }
         let models = read_list(&table, "model", "[[model]]", |table| ModelSpec::read(table, &root))?;
         let tasks = read_list(&table, "task", "[[task]]", |table| TaskSpec::read(table, &root))?;
-        let methods = read_list(&table, "method", "[[method]]", MethodSpec::read)?;
+        let methods = read_list(&table, "method", "[[method]]", |table| MethodSpec::read(table, &root))?;
         let mut experiment = Self {
             name: table.required("name")?.slug()?,
             description: table.get("description").map(|value| value.string()).transpose()?,
@@ -126,7 +128,15 @@ impl Experiment {
                 experiment.overrides.push(exception);
             }
         }
-        Ok(experiment)
+        let quantised = |run: &Run| run.training.base_precision.is_some_and(BasePrecision::is_quantised);
+        match experiment.runs().iter().find(|run| run.method.method == Method::Full && quantised(run)) {
+            None => Ok(experiment),
+            Some(run) => Err(table.invalid(format!(
+                "method {}: full fine-tuning trains every weight, and one in 8 or 4 bits cannot be trained; give it an [[override]] \
+                 with base_precision = \"fp32\"",
+                run.method.name
+            ))),
+        }
     }
 
     /// All runs of the grid: task by task, within it model by model, method by method, seed by seed, as in the file.

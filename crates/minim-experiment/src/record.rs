@@ -286,6 +286,9 @@ pub struct Cost {
     pub kept_bytes: u64,
     /// Bytes on disk of the base model.
     pub base_bytes: u64,
+    /// Bytes of the model in memory without what the adapter brings in; `None` in records from before it was counted.
+    #[serde(default)]
+    pub base_memory_bytes: Option<u64>,
 }
 
 /// Parameter counts of a run.
@@ -379,6 +382,7 @@ mod tests {
                 peak_device_memory_bytes: None,
                 kept_bytes: 1,
                 base_bytes: 2,
+                base_memory_bytes: Some(3),
             }),
             parameters: Some(Parameters { total: 4, trainable: 3, adapter: 2, head: 1 }),
             ..Record::failed(experiment.runs().remove(0), "x", "2026-01-31T12:00:00Z")

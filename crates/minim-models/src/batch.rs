@@ -45,6 +45,24 @@ impl TokenBatch {
         }
     }
 
+    /// The batch as the layers see it behind `count` virtual tokens before each text: of type 0, never padding, and of an id that says
+    /// nothing.
+    pub(crate) fn behind(&self, count: usize) -> Self {
+        if count == 0 {
+            return self.clone();
+        }
+        let (rows, device) = (self.ids.dims()[0], self.ids.device());
+        let zeros = || Tensor::<2, Int>::zeros([rows, count], (&device, self.ids.dtype()));
+        let types = Tensor::<2, Int>::zeros([rows, count], (&device, self.types.dtype()));
+        let seen = zeros().equal_elem(0);
+        Self {
+            ids: Tensor::cat(vec![zeros(), self.ids.clone()], 1),
+            types: Tensor::cat(vec![types, self.types.clone()], 1),
+            mask: Tensor::cat(vec![seen, self.mask.clone()], 1),
+            padded: self.padded,
+        }
+    }
+
     /// Batch size and padded length.
     pub fn dims(&self) -> [usize; 2] {
         self.ids.dims()

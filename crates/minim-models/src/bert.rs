@@ -6,13 +6,12 @@
 //! Deviations: `position_embedding_type` other than `absolute` and decoder options are refused. Parity tests: `tests/it/{logits,gradients,checkpoints}.rs`.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::tanh;
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::Linear;
+use minim_adapters::{Dropout, Linear, PrefixTuningConfig, TokenEmbedding};
 use serde::{Deserialize, Serialize};
 
-use crate::attention::{attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead};
@@ -154,6 +153,10 @@ impl Shape for BertConfig {
         2 * (self.num_hidden_layers * seq * seq * self.hidden_size) as u64
     }
 
+    fn prefix(&self) -> PrefixTuningConfig {
+        PrefixTuningConfig::new(self.num_hidden_layers, self.num_attention_heads, self.hidden_size)
+    }
+
     fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -201,10 +204,15 @@ pub struct Bert {
 
 impl Backbone for Bert {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
-        let [_, seq] = batch.dims();
-        let positions = Tensor::<1, Int>::arange(0..seq as i64, &batch.ids.device()).unsqueeze::<2>();
-        let hidden = self.embeddings.forward(batch, positions, self.precision);
-        self.encoder.stages(hidden, hide_padding(batch))
+        let (words, past) = (&self.embeddings.word_embeddings, self.embeddings.past());
+        let seen = batch.behind(words.virtual_tokens());
+        let positions = past.positions(&seen);
+        let hidden = self.embeddings.forward(batch.ids.clone(), seen.types.clone(), positions, self.precision);
+        self.encoder.stages(hidden, hide_padding(&seen), past)
+    }
+
+    fn tokens(&self) -> &TokenEmbedding {
+        &self.embeddings.word_embeddings
     }
 
     /// The first token through the pooler; the first token itself where there is none.
@@ -231,7 +239,7 @@ impl Bert {
 /// Tokens, positions and segments, summed and normalised.
 #[derive(Module, Debug)]
 pub(crate) struct Embeddings {
-    word_embeddings: Embedding,
+    pub(crate) word_embeddings: TokenEmbedding,
     position_embeddings: Embedding,
     token_type_embeddings: Embedding,
     layer_norm: LayerNorm,
@@ -242,19 +250,32 @@ impl Embeddings {
     pub(crate) fn new(config: &BertConfig, device: &Device) -> Self {
         let table = |rows| Embedding::new(rows, config.hidden_size, device);
         Self {
-            word_embeddings: table(config.vocab_size),
+            word_embeddings: TokenEmbedding::new(config.vocab_size, config.hidden_size, device),
             position_embeddings: table(config.max_position_embeddings),
             token_type_embeddings: table(config.type_vocab_size),
             layer_norm: LayerNorm::new(config.hidden_size, config.layer_norm_eps, device),
-            dropout: DropoutConfig::new(config.hidden_dropout_prob).init(),
+            dropout: Dropout::new(config.hidden_dropout_prob),
         }
     }
 
+    /// The prefix that stands before each layer's keys and values.
+    pub(crate) fn past(&self) -> Past<'_> {
+        Past(self.word_embeddings.prefix())
+    }
+
     /// # Shapes
-    /// - `positions`: `[batch or 1, seq]`
-    pub(crate) fn forward(&self, batch: &TokenBatch, positions: Tensor<2, Int>, precision: FloatDType) -> Tensor<3> {
-        let words = self.word_embeddings.forward(batch.ids.clone()).cast(precision);
-        let types = self.token_type_embeddings.forward(batch.types.clone()).cast(precision);
+    /// - `ids`: `[batch, seq]`
+    /// - `types`: `[batch, virtual + seq]`
+    /// - `positions`: `[batch or 1, virtual + seq]`
+    pub(crate) fn forward(
+        &self,
+        ids: Tensor<2, Int>,
+        types: Tensor<2, Int>,
+        positions: Tensor<2, Int>,
+        precision: FloatDType,
+    ) -> Tensor<3> {
+        let words = self.word_embeddings.forward(ids, precision);
+        let types = self.token_type_embeddings.forward(types).cast(precision);
         let positions = self.position_embeddings.forward(positions).cast(precision);
         self.dropout.forward(self.layer_norm.forward(words + types + positions))
     }
@@ -270,7 +291,7 @@ impl Encoder {
     pub(crate) fn new(config: &BertConfig, device: &Device) -> Self {
         let hidden = config.hidden_size;
         let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
-        let dropout = |rate| DropoutConfig::new(rate).init();
+        let dropout = |rate| Dropout::new(rate);
         let residual = |inputs| ResidualOutput {
             dense: linear(inputs, hidden),
             layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, device),
@@ -297,8 +318,16 @@ impl Encoder {
     }
 
     /// `hide` is [`hide_padding`]'s.
-    pub(crate) fn stages(&self, embedded: Tensor<3>, hide: Option<Tensor<4, Bool>>) -> Stages<'_> {
-        Stages::new(embedded, &self.layer, move |layer, hidden| layer.forward(hidden, hide.as_ref()))
+    pub(crate) fn stages<'a>(
+        &'a self,
+        embedded: Tensor<3>,
+        hide: Option<Tensor<4, Bool>>,
+        past: Past<'a>,
+    ) -> Stages<'a> {
+        let hide = past.unhidden(hide);
+        Stages::new(embedded, &self.layer, past, move |layer, hidden, view| {
+            layer.forward(hidden, view.hiding(hide.as_ref()))
+        })
     }
 }
 
@@ -310,8 +339,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
-        let context = self.attention.self_attention.forward(hidden.clone(), hide);
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let context = self.attention.self_attention.forward(hidden.clone(), view);
         let hidden = self.attention.output.forward(context, hidden);
         let inner = self.intermediate.forward(hidden.clone());
         self.output.forward(inner, hidden)
@@ -334,11 +363,12 @@ struct SelfAttention {
 }
 
 impl SelfAttention {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let query = split_heads(self.query.forward(hidden.clone()), self.heads);
         let key = split_heads(self.key.forward(hidden.clone()), self.heads);
         let value = split_heads(self.value.forward(hidden), self.heads);
-        attend(query, key, value, hide, &self.dropout)
+        let (key, value) = view.precede(key, value);
+        attend(query, key, value, view.hide, &self.dropout)
     }
 }
 

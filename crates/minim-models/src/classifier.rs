@@ -49,7 +49,7 @@ impl Classifier {
         self.sequence_logits_of(self.backbone.forward(batch), batch)
     }
 
-    /// The same from the backbone's hidden states, `[batch, seq, hidden]`.
+    /// The same from the backbone's hidden states, `[batch, virtual + seq, hidden]`.
     pub fn sequence_logits_of(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {
         exact(self.head.forward(self.backbone.summary(hidden, batch)))
     }
@@ -62,8 +62,16 @@ impl Classifier {
         self.token_logits_of(self.backbone.forward(batch))
     }
 
-    /// The same from the backbone's hidden states, `[batch, seq, hidden]`.
+    /// The same from the backbone's hidden states, `[batch, virtual + seq, hidden]`: virtual tokens have no labels.
     pub fn token_logits_of(&self, hidden: Tensor<3>) -> Tensor<3> {
+        let ahead = self.backbone.tokens().virtual_tokens();
+        let hidden = match ahead {
+            0 => hidden,
+            _ => {
+                let behind = hidden.dims()[1] - ahead;
+                hidden.narrow(1, ahead, behind)
+            }
+        };
         exact(self.head.forward(hidden))
     }
 

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use minim_adapters::PrefixTuningConfig;
 
 use crate::bert::BertConfig;
 use crate::distil_bert::DistilBertConfig;
@@ -9,7 +10,7 @@ use crate::llama::LlamaConfig;
 use crate::mobile_bert::MobileBertConfig;
 use crate::modern_bert::ModernBertConfig;
 use crate::roberta::RobertaConfig;
-use crate::{Classifier, Error, HeadKind, MaskedLm};
+use crate::{Classifier, Error, HeadKind, MaskedLm, initialise};
 
 /// A model's `config.json`: which family, and its shape.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +127,24 @@ impl Config {
         Classifier::new(shape.backbone(head, device), shape.head(head, labels, device), head)
     }
 
+    /// A head of another kind or size, fresh from `seed`, on the backbone of a model of this shape that is in memory: the two share its tensors.
+    /// `None` for a sequence head on a model that was made for tokens: that may lack a pooler.
+    pub fn on_backbone_of(
+        &self,
+        model: &Classifier,
+        head: HeadKind,
+        labels: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Option<Classifier> {
+        if head == HeadKind::Sequence && model.head() == HeadKind::Token {
+            return None;
+        }
+        let fresh = Classifier::new(model.backbone().clone(), self.shape().head(head, labels, device), head);
+        let modules = self.head_modules();
+        Some(initialise(fresh, self.initializer_range(), seed, |name| minim_adapters::is_saved_whole(name, &modules)))
+    }
+
     /// A model with a masked-language-modelling head, of zeros that are not allocated yet; none for families but BERT.
     pub fn masked_lm(&self, device: &Device) -> Option<MaskedLm> {
         match self {
@@ -168,6 +187,11 @@ impl Config {
             ln: family.ln_targets,
             ln_from_peft: family.ln_from_peft,
         }
+    }
+
+    /// A prefix of the default length that fits the model's layers and their keys and values.
+    pub fn prefix(&self) -> PrefixTuningConfig {
+        self.shape().prefix()
     }
 
     /// Multiply-accumulates of attention's two products for one text of `seq` tokens, all layers: what grows with the square of a text's length.

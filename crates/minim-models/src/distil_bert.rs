@@ -6,16 +6,16 @@
 //! head of two layers.
 //!
 //! Deviations: `sinusoidal_pos_embds`, by which upstream fills fresh position embeddings, is refused; so are `position_embedding_type`
-//! other than `absolute` and decoder options. Parity tests: `tests/it/{logits,gradients}.rs`.
+//! other than `absolute` and decoder options. A prefix stands before a text as BERT's does; upstream takes none. Parity
+//! tests: `tests/it/{logits,gradients}.rs`.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::Linear;
+use burn::tensor::{Device, FloatDType, Int, Tensor};
+use minim_adapters::{Dropout, Linear, PrefixTuningConfig, TokenEmbedding};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::attention::{attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead, PreClassifierHead};
@@ -109,7 +109,7 @@ impl DistilBertConfig {
     pub fn init(&self, device: &Device) -> DistilBert {
         let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
         let norm = || LayerNorm::new(self.dim, LAYER_NORM_EPS, device);
-        let dropout = |rate| DropoutConfig::new(rate).init();
+        let dropout = |rate| Dropout::new(rate);
         let layer = |_| Layer {
             attention: Attention {
                 q_lin: linear(self.dim, self.dim),
@@ -130,7 +130,7 @@ impl DistilBertConfig {
         };
         DistilBert {
             embeddings: Embeddings {
-                word_embeddings: Embedding::new(self.vocab_size, self.dim, device),
+                word_embeddings: TokenEmbedding::new(self.vocab_size, self.dim, device),
                 position_embeddings: Embedding::new(self.max_position_embeddings, self.dim, device),
                 layer_norm: norm(),
                 dropout: dropout(self.dropout),
@@ -173,6 +173,10 @@ impl Shape for DistilBertConfig {
 
     fn attention_macs(&self, seq: usize) -> u64 {
         2 * (self.n_layers * seq * seq * self.dim) as u64
+    }
+
+    fn prefix(&self) -> PrefixTuningConfig {
+        PrefixTuningConfig::new(self.n_layers, self.n_heads, self.dim)
     }
 
     fn to_json(&self) -> serde_json::Value {
@@ -225,9 +229,16 @@ pub struct DistilBert {
 
 impl Backbone for DistilBert {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
-        let hide = hide_padding(batch);
-        let hidden = self.embeddings.forward(batch, self.precision);
-        Stages::new(hidden, &self.transformer.layer, move |layer, hidden| layer.forward(hidden, hide.as_ref()))
+        let past = Past(self.tokens().prefix());
+        let seen = batch.behind(self.tokens().virtual_tokens());
+        let hide = past.unhidden(hide_padding(&seen));
+        let hidden = self.embeddings.forward(batch.ids.clone(), past.positions(&seen), self.precision);
+        let layers = &self.transformer.layer;
+        Stages::new(hidden, layers, past, move |layer, hidden, view| layer.forward(hidden, view.hiding(hide.as_ref())))
+    }
+
+    fn tokens(&self) -> &TokenEmbedding {
+        &self.embeddings.word_embeddings
     }
 
     /// The first token.
@@ -242,17 +253,15 @@ impl Backbone for DistilBert {
 
 #[derive(Module, Debug)]
 struct Embeddings {
-    word_embeddings: Embedding,
+    word_embeddings: TokenEmbedding,
     position_embeddings: Embedding,
     layer_norm: LayerNorm,
     dropout: Dropout,
 }
 
 impl Embeddings {
-    fn forward(&self, batch: &TokenBatch, precision: FloatDType) -> Tensor<3> {
-        let [_, seq] = batch.dims();
-        let positions = Tensor::<1, Int>::arange(0..seq as i64, &batch.ids.device()).unsqueeze::<2>();
-        let words = self.word_embeddings.forward(batch.ids.clone()).cast(precision);
+    fn forward(&self, ids: Tensor<2, Int>, positions: Tensor<2, Int>, precision: FloatDType) -> Tensor<3> {
+        let words = self.word_embeddings.forward(ids, precision);
         let positions = self.position_embeddings.forward(positions).cast(precision); // [1, seq, dim]
         self.dropout.forward(self.layer_norm.forward(words + positions))
     }
@@ -272,8 +281,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
-        let context = self.attention.forward(hidden.clone(), hide);
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let context = self.attention.forward(hidden.clone(), view);
         let hidden = self.sa_layer_norm.forward(context + hidden);
         let inner = self.ffn.forward(hidden.clone());
         self.output_layer_norm.forward(inner + hidden)
@@ -291,11 +300,12 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let query = split_heads(self.q_lin.forward(hidden.clone()), self.heads);
         let key = split_heads(self.k_lin.forward(hidden.clone()), self.heads);
         let value = split_heads(self.v_lin.forward(hidden), self.heads);
-        self.out_lin.forward(attend(query, key, value, hide, &self.dropout))
+        let (key, value) = view.precede(key, value);
+        self.out_lin.forward(attend(query, key, value, view.hide, &self.dropout))
     }
 }
 

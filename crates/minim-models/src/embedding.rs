@@ -3,7 +3,7 @@ use burn::tensor::module::embedding;
 use burn::tensor::{Device, Int, Tensor};
 use minim_adapters::zeros;
 
-/// A table of vectors by id.
+/// A table of vectors by position or type. Tokens have [`minim_adapters::TokenEmbedding`].
 #[derive(Module, Debug)]
 pub(crate) struct Embedding {
     /// `[rows, width]`

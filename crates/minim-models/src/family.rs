@@ -1,4 +1,5 @@
 use burn::tensor::Device;
+use minim_adapters::PrefixTuningConfig;
 
 use crate::{Head, HeadKind, Model};
 
@@ -64,6 +65,9 @@ pub(crate) trait Shape {
 
     /// Multiply-accumulates of attention's two products for one text of `seq` tokens: all layers, scores and weighted sums.
     fn attention_macs(&self, seq: usize) -> u64;
+
+    /// A prefix that fits: as many layers, and heads of keys and values of that size.
+    fn prefix(&self) -> PrefixTuningConfig;
 
     /// The keys of `config.json` that the family reads.
     fn to_json(&self) -> serde_json::Value;

@@ -1,11 +1,11 @@
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Tensor, TensorData};
-use minim_adapters::Draw;
+use burn::tensor::Tensor;
+use minim_adapters::{Draw, lazy};
 
 use crate::published_name;
 
 /// Gives the parameters that `chosen` names a fresh start as transformers does: weights from N(0, `std`), biases 0, normalisation
-/// weights 1. Each parameter has its own stream under `seed`.
+/// weights 1. Each parameter has its own stream under `seed`, and is drawn when it is first used.
 pub fn initialise<M: Module>(model: M, std: f64, seed: u64, chosen: impl Fn(&str) -> bool) -> M {
     model.map(&mut Fresh { std, seed, chosen, path: Vec::new() })
 }
@@ -32,14 +32,13 @@ impl<C: Fn(&str) -> bool> ModuleMapper for Fresh<C> {
             return param;
         }
         let shape = param.lazy_shape();
-        let n = shape.num_elements();
-        let values = match name.as_str() {
+        let (n, seed, std) = (shape.num_elements(), self.seed, self.std);
+        let values = move || match name.as_str() {
             name if is_normalisation(name) => vec![1.0; n],
             name if name.ends_with(".bias") => vec![0.0; n],
-            name => Draw::new(self.seed, name).normal(n, self.std),
+            name => Draw::new(seed, name).normal(n, std),
         };
-        let (id, device) = (param.id, param.lazy_device());
-        param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
+        lazy(shape.dims::<D>(), &param.lazy_device(), values)
     }
 }
 

@@ -1,8 +1,7 @@
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::{relu, tanh};
 use burn::tensor::{Device, Tensor};
-use minim_adapters::Linear;
+use minim_adapters::{Dropout, Linear};
 
 use crate::modern_bert::ModernBertHead;
 
@@ -48,7 +47,7 @@ pub struct PlainHead {
 
 impl PlainHead {
     pub(crate) fn new(hidden: usize, labels: usize, dropout: f64, device: &Device) -> Self {
-        Self { dropout: DropoutConfig::new(dropout).init(), classifier: Linear::new(hidden, labels, true, device) }
+        Self { dropout: Dropout::new(dropout), classifier: Linear::new(hidden, labels, true, device) }
     }
 }
 
@@ -71,7 +70,7 @@ impl TwoLayerHead {
             dense: Linear::new(hidden, hidden, true, device),
             out_proj: Linear::new(hidden, labels, true, device),
         };
-        Self { dropout: DropoutConfig::new(dropout).init(), classifier }
+        Self { dropout: Dropout::new(dropout), classifier }
     }
 
     fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
@@ -92,7 +91,7 @@ impl PreClassifierHead {
     pub(crate) fn new(hidden: usize, labels: usize, dropout: f64, device: &Device) -> Self {
         Self {
             pre_classifier: Linear::new(hidden, hidden, true, device),
-            dropout: DropoutConfig::new(dropout).init(),
+            dropout: Dropout::new(dropout),
             classifier: Linear::new(hidden, labels, true, device),
         }
     }
@@ -108,6 +107,6 @@ pub struct ScoreHead {
 impl ScoreHead {
     /// transformers gives the sequence head neither bias nor dropout, the token head both.
     pub(crate) fn new(hidden: usize, labels: usize, bias: bool, dropout: f64, device: &Device) -> Self {
-        Self { dropout: DropoutConfig::new(dropout).init(), score: Linear::new(hidden, labels, bias, device) }
+        Self { dropout: Dropout::new(dropout), score: Linear::new(hidden, labels, bias, device) }
     }
 }

@@ -6,19 +6,18 @@
 //! `pretraining_tp` is ignored: it splits products and changes no sum.
 //!
 //! Deviations: a model without a padding piece is padded with its end-of-text piece, where upstream refuses a batch of texts. A padding
-//! piece that is spelled out inside a text trains its embedding; upstream's `padding_idx` keeps it. A norm in bf16 gives bf16 also where
-//! its weight is fp32. `is_causal: false`, quantised weights and what `rotary.rs` does not know are refused. Parity tests:
+//! piece that is spelled out inside a text trains its embedding; upstream's `padding_idx` keeps it. Behind a prompt the text's last piece
+//! is the summary, as without one; upstream, which is given vectors then, takes the last column, be it padding. A norm in bf16 gives bf16
+//! also where its weight is fp32. `is_causal: false`, quantised weights and what `rotary.rs` does not know are refused. Parity tests:
 //! `tests/it/{logits,gradients,checkpoints}.rs`.
 
 mod config;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::{Linear, zeros};
+use minim_adapters::{Dropout, Linear, PrefixTuningConfig, TokenEmbedding, zeros};
 
-use crate::attention::{attend, hide_padding, split_heads};
-use crate::embedding::Embedding;
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::family::{Family, Shape};
 use crate::head::{Head, ScoreHead};
 use crate::rotary::{Rope, Rotation};
@@ -42,7 +41,7 @@ impl LlamaConfig {
                 k_proj: attention(hidden, keys),
                 v_proj: attention(hidden, keys),
                 o_proj: attention(queries, hidden),
-                dropout: DropoutConfig::new(self.attention_dropout).init(),
+                dropout: Dropout::new(self.attention_dropout),
                 heads: self.num_attention_heads,
                 key_value_heads: self.key_value_heads(),
             },
@@ -55,7 +54,7 @@ impl LlamaConfig {
             },
         };
         Llama {
-            embed_tokens: Embedding::new(self.vocab_size, hidden, device),
+            embed_tokens: TokenEmbedding::new(self.vocab_size, hidden, device),
             layers: (0..self.num_hidden_layers).map(layer).collect(),
             norm: norm(),
             head_size: self.head_size(),
@@ -100,6 +99,11 @@ impl Shape for LlamaConfig {
         2 * (self.num_hidden_layers * seq * seq * self.num_attention_heads * self.head_size()) as u64
     }
 
+    fn prefix(&self) -> PrefixTuningConfig {
+        let heads = self.key_value_heads();
+        PrefixTuningConfig::new(self.num_hidden_layers, heads, heads * self.head_size())
+    }
+
     fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -129,7 +133,7 @@ pub(crate) static FAMILY: Family = Family {
 /// The decoder without its language-modelling head.
 #[derive(Module, Debug)]
 pub struct Llama {
-    embed_tokens: Embedding,
+    embed_tokens: TokenEmbedding,
     layers: Vec<Layer>,
     norm: RmsNorm,
     head_size: usize,
@@ -143,19 +147,27 @@ pub struct Llama {
 
 impl Backbone for Llama {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
-        let [_, seq] = batch.dims();
-        let hide = hide_future(batch);
-        let rotation = self.rope.rotation(self.head_size, seq, self.precision, &batch.ids.device());
-        // The rows, not the table.
-        let hidden = self.embed_tokens.forward(batch.ids.clone()).cast(self.precision);
-        let layers = Stages::new(hidden, &self.layers, move |layer, hidden| layer.forward(hidden, &hide, &rotation));
+        let past = Past(self.embed_tokens.prefix());
+        let seen = batch.behind(self.embed_tokens.virtual_tokens());
+        let (first, [_, seq]) = (past.len(), seen.dims());
+        let hide = past.unhidden(Some(hide_future(&seen)));
+        let rotation = self.rope.rotation(self.head_size, first..first + seq, self.precision, &batch.ids.device());
+        let hidden = self.embed_tokens.forward(batch.ids.clone(), self.precision);
+        let layers = Stages::new(hidden, &self.layers, past, move |layer, hidden, view| {
+            layer.forward(hidden, view.hiding(hide.as_ref()), &rotation)
+        });
         Stages { last: Some(Box::new(|hidden| self.norm.forward(hidden))), ..layers }
+    }
+
+    fn tokens(&self) -> &TokenEmbedding {
+        &self.embed_tokens
     }
 
     /// The last piece that is no padding: the only one that has seen the whole text.
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {
         let [rows, _, width] = hidden.dims();
-        let last = last_pieces(batch, self.padding).unsqueeze_dim::<3>(2);
+        let seen = batch.behind(self.embed_tokens.virtual_tokens());
+        let last = last_pieces(&seen, self.padding).unsqueeze_dim::<3>(2);
         hidden.gather(1, last.expand([rows, 1, width])).squeeze_dim::<2>(1)
     }
 
@@ -200,8 +212,8 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: &Tensor<4, Bool>, rotation: &Rotation) -> Tensor<3> {
-        let context = self.self_attn.forward(self.input_layernorm.forward(hidden.clone()), hide, rotation);
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
+        let context = self.self_attn.forward(self.input_layernorm.forward(hidden.clone()), view, rotation);
         let hidden = hidden + context;
         let inner = self.mlp.forward(self.post_attention_layernorm.forward(hidden.clone()));
         hidden + inner
@@ -220,12 +232,14 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, hidden: Tensor<3>, hide: &Tensor<4, Bool>, rotation: &Rotation) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
         let query = rotation.apply(split_heads(self.q_proj.forward(hidden.clone()), self.heads));
         let key = rotation.apply(split_heads(self.k_proj.forward(hidden.clone()), self.key_value_heads));
         let value = split_heads(self.v_proj.forward(hidden), self.key_value_heads);
+        // What stands before is turned by no angle, as upstream's cache is.
+        let (key, value) = view.precede(key, value);
         let times = self.heads / self.key_value_heads;
-        self.o_proj.forward(attend(query, repeat(key, times), repeat(value, times), Some(hide), &self.dropout))
+        self.o_proj.forward(attend(query, repeat(key, times), repeat(value, times), view.hide, &self.dropout))
     }
 }
 

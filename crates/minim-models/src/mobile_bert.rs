@@ -6,18 +6,18 @@
 //!
 //! Deviations: where there is padding, a token's neighbour in the trigram is 0, as it is at the end of a text without padding. Upstream
 //! takes the padding's own embedding: the same while that is 0, as it is when transformers makes a model; else upstream's logits depend
-//! on how far a text was padded, and these don't. Padding's embedding has no gradient in either. `position_embedding_type` other than
-//! `absolute` and decoder options are refused. Parity tests: `tests/it/{logits,gradients}.rs`.
+//! on how far a text was padded, and these don't. Padding's embedding has no gradient in either. A prefix stands before
+//! a text as BERT's does, as wide as a layer inside; upstream takes none. `position_embedding_type` other than `absolute` and decoder options
+//! are refused. Parity tests: `tests/it/{logits,gradients}.rs`.
 
 mod config;
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::tanh;
-use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
-use minim_adapters::{Linear, zeros};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
+use minim_adapters::{Dropout, Linear, PrefixTuningConfig, TokenEmbedding, zeros};
 
-use crate::attention::{attend, hide_padding, split_heads};
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::embedding::Embedding;
 use crate::family::{Family, Shape};
 use crate::head::{Head, PlainHead};
@@ -44,12 +44,12 @@ impl MobileBertConfig {
         let hidden = self.hidden_size;
         let pieces = if self.trigram_input { 3 } else { 1 };
         Embeddings {
-            word_embeddings: Embedding::new(self.vocab_size, self.embedding_size, device),
+            word_embeddings: TokenEmbedding::new(self.vocab_size, self.embedding_size, device),
             position_embeddings: Embedding::new(self.max_position_embeddings, hidden, device),
             token_type_embeddings: Embedding::new(self.type_vocab_size, hidden, device),
             embedding_transformation: Linear::new(pieces * self.embedding_size, hidden, true, device),
             layer_norm: self.norm(hidden, TORCH_LAYER_NORM_EPS, device),
-            dropout: DropoutConfig::new(self.hidden_dropout_prob).init(),
+            dropout: Dropout::new(self.hidden_dropout_prob),
             trigram: self.trigram_input,
             transform: self.trigram_input || self.embedding_size != hidden,
         }
@@ -59,7 +59,7 @@ impl MobileBertConfig {
         let (hidden, inner) = (self.hidden_size, self.true_hidden_size());
         let linear = |inputs, outputs| Linear::new(inputs, outputs, true, device);
         let norm = |width| self.norm(width, self.layer_norm_eps, device);
-        let dropout = |rate| DropoutConfig::new(rate).init();
+        let dropout = |rate| Dropout::new(rate);
         // Without bottlenecks a layer's own width is the residual stream's.
         let inner_dropout = if self.use_bottleneck { 0.0 } else { self.hidden_dropout_prob };
         let intermediate =
@@ -152,6 +152,10 @@ impl Shape for MobileBertConfig {
         2 * (self.num_hidden_layers * seq * seq * self.true_hidden_size()) as u64
     }
 
+    fn prefix(&self) -> PrefixTuningConfig {
+        PrefixTuningConfig::new(self.num_hidden_layers, self.num_attention_heads, self.true_hidden_size())
+    }
+
     fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -204,9 +208,16 @@ pub struct MobileBert {
 
 impl Backbone for MobileBert {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
-        let hide = hide_padding(batch);
-        let hidden = self.embeddings.forward(batch, self.precision);
-        Stages::new(hidden, &self.encoder.layer, move |layer, hidden| layer.forward(hidden, hide.as_ref()))
+        let past = Past(self.tokens().prefix());
+        let seen = batch.behind(self.tokens().virtual_tokens());
+        let hide = past.unhidden(hide_padding(&seen));
+        let hidden = self.embeddings.forward(batch.ids.clone(), &seen, past, self.precision);
+        let layers = &self.encoder.layer;
+        Stages::new(hidden, layers, past, move |layer, hidden, view| layer.forward(hidden, view.hiding(hide.as_ref())))
+    }
+
+    fn tokens(&self) -> &TokenEmbedding {
+        &self.embeddings.word_embeddings
     }
 
     /// The first token through the pooler; the first token itself where there is none.
@@ -225,7 +236,7 @@ impl Backbone for MobileBert {
 
 #[derive(Module, Debug)]
 struct Embeddings {
-    word_embeddings: Embedding,
+    word_embeddings: TokenEmbedding,
     position_embeddings: Embedding,
     token_type_embeddings: Embedding,
     embedding_transformation: Linear,
@@ -237,18 +248,17 @@ struct Embeddings {
 }
 
 impl Embeddings {
-    fn forward(&self, batch: &TokenBatch, precision: FloatDType) -> Tensor<3> {
-        let [_, seq] = batch.dims();
-        let positions = Tensor::<1, Int>::arange(0..seq as i64, &batch.ids.device()).unsqueeze::<2>();
-        let mut words = self.word_embeddings.forward(batch.ids.clone()).cast(precision);
+    /// `seen` is the batch behind its virtual tokens, which have neighbours as other tokens do.
+    fn forward(&self, ids: Tensor<2, Int>, seen: &TokenBatch, past: Past<'_>, precision: FloatDType) -> Tensor<3> {
+        let mut words = self.word_embeddings.forward(ids, precision);
         if self.trigram {
-            words = trigrams(words, batch);
+            words = trigrams(words, seen);
         }
         if self.transform {
             words = self.embedding_transformation.forward(words);
         }
-        let positions = self.position_embeddings.forward(positions).cast(precision); // [1, seq, hidden]
-        let types = self.token_type_embeddings.forward(batch.types.clone()).cast(precision);
+        let positions = self.position_embeddings.forward(past.positions(seen)).cast(precision); // [1, seq, hidden]
+        let types = self.token_type_embeddings.forward(seen.types.clone()).cast(precision);
         self.dropout.forward(self.layer_norm.forward(words + positions + types))
     }
 }
@@ -321,12 +331,12 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let (query_key, value, residual) = match &self.bottleneck {
             Some(bottleneck) => bottleneck.forward(hidden.clone()),
             None => (hidden.clone(), hidden.clone(), hidden.clone()),
         };
-        let context = self.attention.self_attention.forward(query_key, value, hide);
+        let context = self.attention.self_attention.forward(query_key, value, view);
         let attended = self.attention.output.forward(context, residual);
         let inner = self.ffn.iter().fold(attended, |inner, block| block.forward(inner));
         self.output.forward(self.intermediate.forward(inner.clone()), inner, hidden)
@@ -389,11 +399,12 @@ struct SelfAttention {
 }
 
 impl SelfAttention {
-    fn forward(&self, query_key: Tensor<3>, value: Tensor<3>, hide: Option<&Tensor<4, Bool>>) -> Tensor<3> {
+    fn forward(&self, query_key: Tensor<3>, value: Tensor<3>, view: View<'_>) -> Tensor<3> {
         let query = split_heads(self.query.forward(query_key.clone()), self.heads);
         let key = split_heads(self.key.forward(query_key), self.heads);
         let value = split_heads(self.value.forward(value), self.heads);
-        attend(query, key, value, hide, &self.dropout)
+        let (key, value) = view.precede(key, value);
+        attend(query, key, value, view.hide, &self.dropout)
     }
 }
 

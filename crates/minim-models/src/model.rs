@@ -1,5 +1,6 @@
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
+use minim_adapters::TokenEmbedding;
 
 use crate::bert::Bert;
 use crate::distil_bert::DistilBert;
@@ -14,18 +15,21 @@ pub trait Backbone {
     /// The forward pass, step by step.
     fn stages(&self, batch: &TokenBatch) -> Stages<'_>;
 
-    /// Hidden states of the last layer.
+    /// The table that tokens are looked up in, and that virtual tokens or a prefix sit on.
+    fn tokens(&self) -> &TokenEmbedding;
+
+    /// Hidden states of the last layer, those of virtual tokens included.
     ///
     /// # Shapes
-    /// - output: `[batch, seq, hidden]`
+    /// - output: `[batch, virtual + seq, hidden]`
     fn forward(&self, batch: &TokenBatch) -> Tensor<3> {
         self.stages(batch).run()
     }
 
-    /// One vector per text, by the family's own rule.
+    /// One vector per text, by the family's own rule, in which virtual tokens are tokens, as in peft: the first may be one.
     ///
     /// # Shapes
-    /// - `hidden`: `[batch, seq, hidden]`
+    /// - `hidden`: `[batch, virtual + seq, hidden]`
     /// - output: `[batch, hidden]`
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2>;
 
@@ -67,6 +71,10 @@ macro_rules! each {
 impl Backbone for Model {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
         each!(self, family => family.stages(batch))
+    }
+
+    fn tokens(&self) -> &TokenEmbedding {
+        each!(self, family => family.tokens())
     }
 
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {

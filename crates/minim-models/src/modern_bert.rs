@@ -6,18 +6,16 @@
 //!
 //! Deviations: fresh weights are drawn as for BERT; upstream cuts their tails off and draws the projections back into the residual stream,
 //! and the head, with deviations of their own. A padding piece that is spelled out inside a text trains its embedding; upstream's
-//! `padding_idx` keeps it. Rotary types other than `default` and quantised weights are refused. Parity tests:
-//! `tests/it/{logits,gradients,checkpoints}.rs`.
+//! `padding_idx` keeps it. A prefix is seen from everywhere, also in layers that look at neighbours only; upstream takes none. Rotary
+//! types other than `default` and quantised weights are refused. Parity tests: `tests/it/{logits,gradients,checkpoints}.rs`.
 
 mod config;
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::{Bool, Device, FloatDType, Tensor};
-use minim_adapters::Linear;
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
+use minim_adapters::{Dropout, Linear, PrefixTuningConfig, TokenEmbedding};
 
-use crate::attention::{attend, hide_padding, split_heads};
-use crate::embedding::Embedding;
+use crate::attention::{Past, View, attend, hide_padding, split_heads};
 use crate::family::{Family, Shape};
 use crate::head::Head;
 use crate::layer_norm::LayerNorm;
@@ -31,9 +29,9 @@ impl ModernBertConfig {
     pub fn init(&self, device: &Device) -> ModernBert {
         ModernBert {
             embeddings: Embeddings {
-                tok_embeddings: Embedding::new(self.vocab_size, self.hidden_size, device),
+                tok_embeddings: TokenEmbedding::new(self.vocab_size, self.hidden_size, device),
                 norm: self.norm(device),
-                drop: DropoutConfig::new(self.embedding_dropout).init(),
+                drop: Dropout::new(self.embedding_dropout),
             },
             layers: (0..self.num_hidden_layers).map(|layer| self.layer(layer, device)).collect(),
             final_norm: self.norm(device),
@@ -54,14 +52,14 @@ impl ModernBertConfig {
             attn: Attention {
                 wqkv: Linear::new(hidden, 3 * hidden, self.attention_bias, device),
                 wo: Linear::new(hidden, hidden, self.attention_bias, device),
-                dropout: DropoutConfig::new(self.attention_dropout).init(),
+                dropout: Dropout::new(self.attention_dropout),
                 heads: self.num_attention_heads,
             },
             mlp_norm: self.norm(device),
             mlp: FeedForward {
                 wi: Linear::new(hidden, 2 * inner, self.mlp_bias, device),
                 wo: Linear::new(inner, hidden, self.mlp_bias, device),
-                drop: DropoutConfig::new(self.mlp_dropout).init(),
+                drop: Dropout::new(self.mlp_dropout),
                 activation: self.hidden_activation,
             },
             layer_type: self.layer_type(layer),
@@ -93,7 +91,7 @@ impl Shape for ModernBertConfig {
                 norm: self.norm(device),
                 activation: self.classifier_activation,
             },
-            dropout: DropoutConfig::new(self.classifier_dropout).init(),
+            dropout: Dropout::new(self.classifier_dropout),
             classifier: Linear::new(hidden, labels, true, device),
         })
     }
@@ -113,6 +111,10 @@ impl Shape for ModernBertConfig {
     /// As they are computed: also layers that look at neighbours only multiply everything, and hide the rest.
     fn attention_macs(&self, seq: usize) -> u64 {
         2 * (self.num_hidden_layers * seq * seq * self.hidden_size) as u64
+    }
+
+    fn prefix(&self) -> PrefixTuningConfig {
+        PrefixTuningConfig::new(self.num_hidden_layers, self.num_attention_heads, self.hidden_size)
     }
 
     fn to_json(&self) -> serde_json::Value {
@@ -175,25 +177,32 @@ pub struct ModernBert {
 
 impl Backbone for ModernBert {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
-        let [_, seq] = batch.dims();
+        let past = Past(self.tokens().prefix());
+        let seen = batch.behind(self.tokens().virtual_tokens());
+        let (first, [_, seq]) = (past.len(), seen.dims());
         let device = batch.ids.device();
         // Upstream rounds the tables to the activations' precision, and then multiplies in fp32.
-        let rotation = |rope: Rope| rope.rotation(self.head_size, seq, self.precision, &device).in_f32();
+        let rotation = |rope: Rope| rope.rotation(self.head_size, first..first + seq, self.precision, &device).in_f32();
         let (global, local) = (rotation(self.global), rotation(self.local));
-        let (padding, far) = (hide_padding(batch), hide_far(batch, self.reach));
+        // A prefix is nobody's neighbour and seen from everywhere, also in layers that look at neighbours.
+        let (padding, far) = (past.unhidden(hide_padding(&seen)), past.unhidden(hide_far(&seen, self.reach)));
 
-        let hidden = self.embeddings.forward(batch, self.precision);
-        let layers = Stages::new(hidden, &self.layers, move |layer, hidden| match layer.layer_type {
-            LayerType::Full => layer.forward(hidden, padding.as_ref(), &global),
-            LayerType::Sliding => layer.forward(hidden, far.as_ref(), &local),
+        let hidden = self.embeddings.forward(batch.ids.clone(), self.precision);
+        let layers = Stages::new(hidden, &self.layers, past, move |layer, hidden, view| match layer.layer_type {
+            LayerType::Full => layer.forward(hidden, view.hiding(padding.as_ref()), &global),
+            LayerType::Sliding => layer.forward(hidden, view.hiding(far.as_ref()), &local),
         });
         Stages { last: Some(Box::new(|hidden| self.final_norm.forward(hidden))), ..layers }
+    }
+
+    fn tokens(&self) -> &TokenEmbedding {
+        &self.embeddings.tok_embeddings
     }
 
     fn summary(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {
         match self.pooling {
             Pooling::Cls => hidden.narrow(1, 0, 1).squeeze_dim::<2>(1),
-            Pooling::Mean => mean(hidden, batch),
+            Pooling::Mean => mean(hidden, &batch.behind(self.tokens().virtual_tokens())),
         }
     }
 
@@ -238,14 +247,14 @@ fn hide_far(batch: &TokenBatch, reach: usize) -> Option<Tensor<4, Bool>> {
 
 #[derive(Module, Debug)]
 struct Embeddings {
-    tok_embeddings: Embedding,
+    tok_embeddings: TokenEmbedding,
     norm: LayerNorm,
     drop: Dropout,
 }
 
 impl Embeddings {
-    fn forward(&self, batch: &TokenBatch, precision: FloatDType) -> Tensor<3> {
-        let pieces = self.tok_embeddings.forward(batch.ids.clone()).cast(precision);
+    fn forward(&self, ids: Tensor<2, Int>, precision: FloatDType) -> Tensor<3> {
+        let pieces = self.tok_embeddings.forward(ids, precision);
         self.drop.forward(self.norm.forward(pieces))
     }
 }
@@ -261,12 +270,12 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>, rotation: &Rotation) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
         let normed = match &self.attn_norm {
             Some(norm) => norm.forward(hidden.clone()),
             None => hidden.clone(),
         };
-        let hidden = hidden + self.attn.forward(normed, hide, rotation);
+        let hidden = hidden + self.attn.forward(normed, view, rotation);
         let inner = self.mlp.forward(self.mlp_norm.forward(hidden.clone()));
         hidden + inner
     }
@@ -281,12 +290,13 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, hidden: Tensor<3>, hide: Option<&Tensor<4, Bool>>, rotation: &Rotation) -> Tensor<3> {
+    fn forward(&self, hidden: Tensor<3>, view: View<'_>, rotation: &Rotation) -> Tensor<3> {
         let width = hidden.dims()[2];
         let projected = self.wqkv.forward(hidden); // [batch, seq, 3 * width]
         let third = |place: usize| split_heads(projected.clone().narrow(2, place * width, width), self.heads);
         let (query, key) = (rotation.apply(third(0)), rotation.apply(third(1)));
-        let context = attend(query, key, third(2), hide, &self.dropout);
+        let (key, value) = view.precede(key, third(2));
+        let context = attend(query, key, value, view.hide, &self.dropout);
         self.dropout.forward(self.wo.forward(context))
     }
 }

@@ -9,6 +9,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Int, Tensor};
+use minim_adapters::{PrefixTuningConfig, TokenEmbedding};
 
 use crate::attention::hide_padding;
 use crate::bert::{self, BertConfig, Embeddings, Encoder};
@@ -87,6 +88,10 @@ impl Shape for RobertaConfig {
         self.0.attention_macs(seq)
     }
 
+    fn prefix(&self) -> PrefixTuningConfig {
+        self.0.prefix()
+    }
+
     fn to_json(&self) -> serde_json::Value {
         self.0.to_json()
     }
@@ -126,16 +131,29 @@ pub struct Roberta {
 
 impl Backbone for Roberta {
     fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
-        let positions = positions(batch.ids.clone(), i64::from(self.padding));
-        let hidden = match self.token_types {
-            // As in published checkpoints, also for the second text of a pair.
-            1 => {
-                let batch = TokenBatch { types: batch.types.zeros_like(), ..batch.clone() };
-                self.embeddings.forward(&batch, positions, self.precision)
+        let past = self.embeddings.past();
+        let seen = batch.behind(self.tokens().virtual_tokens());
+        let padding = i64::from(self.padding);
+        let positions = match self.tokens().virtual_tokens() {
+            0 => positions(batch.ids.clone(), padding, past.len() as i64),
+            // Upstream counts everything where it is given vectors in place of ids.
+            _ => {
+                let [_, seq] = seen.dims();
+                let places = Tensor::<1, Int>::arange(0..seq as i64, &batch.ids.device());
+                places.add_scalar(padding + 1).unsqueeze::<2>()
             }
-            _ => self.embeddings.forward(batch, positions, self.precision),
         };
-        self.encoder.stages(hidden, hide_padding(batch))
+        let types = match self.token_types {
+            // As in published checkpoints, also for the second text of a pair.
+            1 => seen.types.zeros_like(),
+            _ => seen.types.clone(),
+        };
+        let hidden = self.embeddings.forward(batch.ids.clone(), types, positions, self.precision);
+        self.encoder.stages(hidden, hide_padding(&seen), past)
+    }
+
+    fn tokens(&self) -> &TokenEmbedding {
+        &self.embeddings.word_embeddings
     }
 
     /// The first token, `<s>`.
@@ -148,13 +166,13 @@ impl Backbone for Roberta {
     }
 }
 
-/// Positions count a row's pieces from behind `padding`, leaving out the padding piece, which has position `padding` wherever it stands.
+/// Positions count a row's pieces from behind `padding` and the `past` before the text, leaving out the padding piece, which has position `padding` wherever it stands.
 ///
 /// # Shapes
 /// - `ids`, output: `[batch, seq]`
-fn positions(ids: Tensor<2, Int>, padding: i64) -> Tensor<2, Int> {
+fn positions(ids: Tensor<2, Int>, padding: i64, past: i64) -> Tensor<2, Int> {
     let counted = ids.not_equal_elem(padding).int();
-    (counted.clone().cumsum(1) * counted).add_scalar(padding)
+    (counted.clone().cumsum(1).add_scalar(past) * counted).add_scalar(padding)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! Deviations: of upstream's types there are `default`, `linear` and `llama3`; all others, and a `partial_rotary_factor` other than 1, are
 //! refused.
 
+use std::ops::Range;
+
 use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -87,16 +89,23 @@ impl Rope {
         (0..size / 2).map(scaled).collect()
     }
 
-    /// Radians by position, then by pair: `[seq, size / 2]`, flat.
-    fn angles(&self, size: usize, seq: usize) -> Vec<f32> {
+    /// Radians by position, then by pair: `[positions, size / 2]`, flat.
+    fn angles(&self, size: usize, positions: Range<usize>) -> Vec<f32> {
         let frequencies = self.frequencies(size);
-        (0..seq).flat_map(|position| frequencies.iter().map(move |frequency| position as f32 * frequency)).collect()
+        positions.flat_map(|position| frequencies.iter().map(move |frequency| position as f32 * frequency)).collect()
     }
 
-    /// The rotation of heads of `size` at the first `seq` positions, its table rounded to `precision`.
-    pub(crate) fn rotation(&self, size: usize, seq: usize, precision: FloatDType, device: &Device) -> Rotation {
+    /// The rotation of heads of `size` at `positions`, its table rounded to `precision`.
+    pub(crate) fn rotation(
+        &self,
+        size: usize,
+        positions: Range<usize>,
+        precision: FloatDType,
+        device: &Device,
+    ) -> Rotation {
+        let seq = positions.len();
         // Sines are taken here, where they are the same for every device; a table is small beside what it turns.
-        let angles = self.angles(size, seq);
+        let angles = self.angles(size, positions);
         let table = |of: fn(f32) -> f32| {
             let values: Vec<f32> = angles.iter().map(|angle| of(*angle)).collect();
             let values = TensorData::new(values, [1, 1, seq, size / 2]);
@@ -314,7 +323,7 @@ mod tests {
     /// half of the sines. One bit of a frequency is 1e-5 of an angle there.
     #[test]
     fn angles_grow_with_the_position() {
-        let angles = DEFAULT.angles(8, 1001);
+        let angles = DEFAULT.angles(8, 0..1001);
         assert_eq!(angles[..4], [0.0; 4]);
         let last = &angles[4000..];
         let cos: Vec<f32> = last.iter().map(|angle| angle.cos()).collect();

@@ -13,7 +13,7 @@ type Column = (&'static str, fn(&Record) -> String);
 type Family = (&'static str, fn(&Record) -> Option<&Metrics>);
 
 /// Columns that every record fills in the same way; the unit stands in the name.
-const FIXED: [Column; 42] = [
+const FIXED: [Column; 43] = [
     ("run_id", |r| r.run_id.clone()),
     ("experiment", |r| r.run.experiment.clone()),
     ("task", |r| r.run.task.name.clone()),
@@ -54,6 +54,7 @@ const FIXED: [Column; 42] = [
     ("peak_device_memory_bytes", |r| number(r.cost.as_ref().and_then(|c| c.peak_device_memory_bytes))),
     ("kept_bytes", |r| text(&r.cost, |c| c.kept_bytes)),
     ("base_bytes", |r| text(&r.cost, |c| c.base_bytes)),
+    ("base_memory_bytes", |r| number(r.cost.as_ref().and_then(|c| c.base_memory_bytes))),
     ("device", |r| text(&r.hardware, |h| h.device.clone())),
     ("cpu", |r| text(&r.hardware, |h| h.cpu.clone())),
     ("threads", |r| text(&r.hardware, |h| h.threads)),

@@ -250,7 +250,10 @@ fn order_methods(records: &[Record]) -> Vec<String> {
             Method::Bottleneck { bottleneck_size, .. } => (5, *bottleneck_size),
             Method::LnTuning { .. } => (6, 0),
             Method::BitFit => (7, 0),
-            Method::Head => (8, 0),
+            Method::PromptTuning { num_virtual_tokens, .. } => (8, *num_virtual_tokens),
+            Method::PrefixTuning { num_virtual_tokens, .. } => (9, *num_virtual_tokens),
+            Method::PTuning { num_virtual_tokens, .. } => (10, *num_virtual_tokens),
+            Method::Head => (11, 0),
         };
         orders.entry(&record.run.method.name).or_insert(order);
     }

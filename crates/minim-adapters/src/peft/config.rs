@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::virtual_tokens;
 use crate::targets::ALL_LINEAR;
 use crate::{
     Bias, BottleneckConfig, Error, Ia3Config, LnTuningConfig, LoraConfig, LoraStart, Method, Restriction, Targets,
@@ -18,7 +19,8 @@ pub(super) const CONFIG: &str = "adapter_config.json";
 /// peft's `adapter_config.json`, reduced to the keys that every peft version since 0.4 knows and to those that the method sets.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 pub struct AdapterConfig {
-    /// `LORA`, `ADALORA`, `IA3`, `VERA` or `LN_TUNING`; `BOTTLENECK` in a folder of minim's own, which peft refuses by that name.
+    /// `LORA`, `ADALORA`, `IA3`, `VERA`, `LN_TUNING`, `PROMPT_TUNING`, `PREFIX_TUNING` or `P_TUNING`; `BOTTLENECK` in a folder of minim's own, which
+    /// peft refuses by that name.
     pub peft_type: String,
     /// `SEQ_CLS` or `TOKEN_CLS`.
     #[serde(default)]
@@ -29,8 +31,9 @@ pub struct AdapterConfig {
     /// peft saves `true`.
     #[serde(default)]
     pub inference_mode: bool,
-    /// A list of names, one regular expression, or `"all-linear"`.
-    pub target_modules: Names,
+    /// A list of names, one regular expression, or `"all-linear"`; none for virtual tokens, which sit on no layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_modules: Option<Names>,
     /// Modules trained and saved whole.
     #[serde(default)]
     pub modules_to_save: Option<Vec<String>>,
@@ -108,6 +111,7 @@ fn unsupported(peft_type: &str) -> Vec<(&'static str, Value)> {
         "ADALORA" => settings.extend([("bias", json!("none")), ("trainable_token_indices", json!(null))]),
         "BOTTLENECK" => {}
         "VERA" => settings.push(("bias", json!("none"))),
+        other if virtual_tokens::is_type(other) => {}
         _ => settings.push(("exclude_modules", json!([]))),
     }
     settings
@@ -124,7 +128,7 @@ impl AdapterConfig {
             task_type: Some(task_type.into()),
             base_model_name_or_path: base,
             inference_mode: true,
-            target_modules: Names::List(Vec::new()),
+            target_modules: None,
             modules_to_save: Some(modules_to_save.to_vec()),
             r: None,
             lora_alpha: None,
@@ -137,7 +141,7 @@ impl AdapterConfig {
             Method::Lora(lora) => {
                 let lora = lora.saved();
                 config.peft_type = "LORA".into();
-                config.target_modules = (&lora.targets).into();
+                config.target_modules = Some((&lora.targets).into());
                 config.r = Some(lora.rank);
                 config.lora_alpha = Some(lora.alpha);
                 config.lora_dropout = Some(lora.dropout);
@@ -150,7 +154,7 @@ impl AdapterConfig {
             }
             Method::AdaLora(adalora) => {
                 config.peft_type = "ADALORA".into();
-                config.target_modules = (&adalora.targets).into();
+                config.target_modules = Some((&adalora.targets).into());
                 config.lora_alpha = Some(adalora.alpha);
                 config.lora_dropout = Some(adalora.dropout);
                 config.restrict(&adalora.restriction);
@@ -158,12 +162,12 @@ impl AdapterConfig {
             }
             Method::Ia3(ia3) => {
                 config.peft_type = "IA3".into();
-                config.target_modules = (&ia3.targets).into();
+                config.target_modules = Some((&ia3.targets).into());
                 config.feedforward_modules = Some(Names::List(ia3.feedforward.clone()));
             }
             Method::Vera(vera) => {
                 config.peft_type = "VERA".into();
-                config.target_modules = (&vera.targets).into();
+                config.target_modules = Some((&vera.targets).into());
                 config.r = Some(vera.rank);
                 config.set("vera_dropout", Some(vera.dropout));
                 config.set("d_initial", Some(vera.d_initial));
@@ -173,14 +177,17 @@ impl AdapterConfig {
             }
             Method::Bottleneck(bottleneck) => {
                 config.peft_type = "BOTTLENECK".into();
-                config.target_modules = (&bottleneck.targets).into();
+                config.target_modules = Some((&bottleneck.targets).into());
                 config.set("bottleneck_size", Some(bottleneck.size));
                 config.set("non_linearity", Some(bottleneck.non_linearity.to_string()));
                 config.restrict(&bottleneck.restriction);
             }
             Method::LnTuning(ln_tuning) => {
                 config.peft_type = "LN_TUNING".into();
-                config.target_modules = (&ln_tuning.targets).into();
+                config.target_modules = Some((&ln_tuning.targets).into());
+            }
+            Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => {
+                config.set_virtual_tokens(method);
             }
         }
         Some(config)
@@ -197,6 +204,17 @@ impl AdapterConfig {
         self.set("exclude_modules", restriction.exclude.as_ref().map(Names::from));
         self.set("layers_to_transform", Some(&restriction.layers).filter(|layers| !layers.is_empty()));
         self.set("layers_pattern", Some(&restriction.layers_pattern).filter(|patterns| !patterns.is_empty()));
+    }
+
+    /// Writes `adapter_config.json` to a folder, keys in the order of the alphabet as peft has them.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), Error> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
+        let path = folder.join(CONFIG);
+        let text = serde_json::to_value(self)
+            .and_then(serde_json::from_value::<BTreeMap<String, Value>>)
+            .and_then(|sorted| serde_json::to_string_pretty(&sorted))
+            .map_err(|e| Error::Format { path: path.clone(), reason: e.to_string() })?;
+        std::fs::write(&path, text + "\n").map_err(|source| Error::Io { path, source })
     }
 
     /// Reads the configuration of an adapter folder.
@@ -237,11 +255,14 @@ impl AdapterConfig {
     /// The method that the configuration describes.
     ///
     /// # Errors
-    /// [`Error::Format`] for another peft type than LORA, ADALORA, IA3, VeRA or LN_TUNING, or a setting that is missing or not of its kind.
+    /// [`Error::Format`] for another peft type than those of [`Self::peft_type`], or a setting that is missing or not of its kind.
     pub fn method(&self, folder: &Path) -> Result<Method, Error> {
         let format = |reason: String| Error::Format { path: folder.join(CONFIG), reason };
         let missing = |key: &str| format(format!("{key} is missing"));
-        let targets = Targets::from(&self.target_modules);
+        if virtual_tokens::is_type(&self.peft_type) {
+            return self.virtual_tokens(folder);
+        }
+        let targets = Targets::from(self.target_modules.as_ref().ok_or_else(|| missing("target_modules"))?);
         match self.peft_type.as_str() {
             "LORA" => Ok(Method::Lora(LoraConfig {
                 rank: self.r.ok_or_else(|| missing("r"))?,
@@ -305,7 +326,8 @@ impl AdapterConfig {
             }
             "LN_TUNING" => Ok(Method::LnTuning(LnTuningConfig { targets })),
             other => Err(format(format!(
-                "peft_type {other} is not supported; expected LORA, ADALORA, IA3, VERA, LN_TUNING or BOTTLENECK"
+                "peft_type {other} is not supported; expected LORA, ADALORA, IA3, VERA, LN_TUNING, PROMPT_TUNING, PREFIX_TUNING, \
+                 P_TUNING or BOTTLENECK"
             ))),
         }
     }
@@ -360,7 +382,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::AdaLoraConfig;
+    use crate::{AdaLoraConfig, EncoderKind, PTuningConfig, PrefixTuningConfig, PromptInit, PromptTuningConfig};
 
     static FOLDERS: AtomicUsize = AtomicUsize::new(0);
 
@@ -419,6 +441,17 @@ mod tests {
                 projection_prng_key: 7,
                 dropout: 0.2,
                 ..VeraConfig::default()
+            }),
+            Method::PromptTuning(PromptTuningConfig {
+                virtual_tokens: 7,
+                init: PromptInit::Text { text: "which".into(), ids: Vec::new() },
+            }),
+            Method::PrefixTuning(PrefixTuningConfig { projection: Some(9), ..PrefixTuningConfig::new(2, 3, 12) }),
+            Method::PrefixTuning(PrefixTuningConfig::new(2, 3, 12)),
+            Method::PTuning(PTuningConfig { hidden_size: Some(5), ..PTuningConfig::default() }),
+            Method::PTuning(PTuningConfig {
+                encoder: EncoderKind::Lstm { layers: 3, dropout: 0.25 },
+                ..PTuningConfig::default()
             }),
         ] {
             let config = AdapterConfig::new(&method, "SEQ_CLS", None, &[]).unwrap();

@@ -4,12 +4,16 @@ use crate::AdaLoraConfig;
 use crate::method::is_saved_whole;
 use crate::tuned::{Parameter, Tuned};
 use crate::walk::Walk;
+use crate::{Error, Method};
 
-const PREFIX: &str = "base_model.model.";
+/// The one tensor of a prompt or a prefix.
+pub(super) const PROMPT: &str = "prompt_embeddings";
 
 /// What goes into an adapter file, and where it stands there.
 pub(super) struct Entries<'a, N> {
     tuned: Tuned,
+    /// What names start with: peft wraps a model once more for adapters on layers.
+    prefix: &'static str,
     modules_to_save: &'a [String],
     names: N,
     pub(super) walk: Walk,
@@ -26,8 +30,9 @@ pub(super) struct Entry {
 }
 
 impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
-    pub(super) fn new(tuned: Tuned, modules_to_save: &'a [String], names: N) -> Self {
-        Self { tuned, modules_to_save, names, walk: Walk::default() }
+    pub(super) fn new(method: &Method, modules_to_save: &'a [String], names: N) -> Result<Self, Error> {
+        let prefix = if method.is_on_table() { "base_model." } else { "base_model.model." };
+        Ok(Self { tuned: Tuned::new(method)?, prefix, modules_to_save, names, walk: Walk::default() })
     }
 
     /// The empty tensors that peft has for a layer of which AdaLoRA left no rank, if its weight is being visited.
@@ -37,7 +42,7 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
         if !self.walk.in_linear() || config.rank_pattern.get(module).is_none_or(|left| left.contains(&true)) {
             return Vec::new();
         }
-        let key = |factor| format!("{PREFIX}{module}.{factor}");
+        let key = |factor| format!("{}{module}.{factor}", self.prefix);
         vec![(key("lora_A"), [0, *inputs]), (key("lora_B"), [*outputs, 0]), (key("lora_E"), [0, 1])]
     }
 
@@ -47,7 +52,8 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
         if let Some((layer, factor)) = path.split_once(".weight.adapter.") {
             let module = (self.names)(&format!("{layer}.weight"));
             let module = module.strip_suffix(".weight").unwrap_or(&module);
-            let of_layer = |suffix: &str| Some(Entry { key: format!("{PREFIX}{module}.{suffix}"), ..Entry::default() });
+            let prefix = self.prefix;
+            let of_layer = |suffix: &str| Some(Entry { key: format!("{prefix}{module}.{suffix}"), ..Entry::default() });
             let with = |layout, entry: Option<Entry>| entry.map(|entry| Entry { layout, ..entry });
             let as_start = |entry: Option<Entry>| entry.map(|entry| Entry { start: true, ..entry });
             let shared = |name: &str| {
@@ -75,6 +81,9 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
                 "Ia3.input" => with(Layout::Row, of_layer("ia3_l")),
                 "Vera.lambda_d" => of_layer("vera_lambda_d"),
                 "Vera.lambda_b" => of_layer("vera_lambda_b"),
+                "Prompt.embeddings" | "Prefix.embeddings" | "PTuning.embeddings" => {
+                    Some(Entry { key: PROMPT.into(), ..Entry::default() })
+                }
                 "Vera.a" => shared("vera_A"),
                 "Vera.b" => shared("vera_B"),
                 _ => None,
@@ -90,7 +99,7 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
             return None;
         };
         let layout = if shape.len() == 2 { Layout::Transposed } else { Layout::Same };
-        Some(Entry { key: format!("{PREFIX}{key}"), layout, ..Entry::default() })
+        Some(Entry { key: format!("{}{key}", self.prefix), layout, ..Entry::default() })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::example::Tagged;
 use crate::format::Origin;
 use crate::label_set::LabelSet;
-use crate::official_parts::{Document, Part, assemble_parts};
+use crate::official_parts::{Document, Part, assemble_parts, lose_last};
 use crate::record::File;
 use crate::standoff::{Layout, Span, longest, with_plain_line_ends};
 
@@ -55,9 +55,7 @@ impl I2b2Concepts {
         }
         let mut splits = assemble_parts(CORPUS, LabelSet::fixed(&LABELS), documents, root)?;
         if self.as_published {
-            for split in [&mut splits.train, &mut splits.validation, &mut splits.test] {
-                split.pop();
-            }
+            lose_last(&mut splits);
         }
         Ok((splits, counts))
     }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Error, list, save};
+use super::card::SyntheticCard;
+use super::{Error, save};
 use crate::document_split::Split;
 use crate::official_parts::training_split_of;
 
@@ -52,29 +53,33 @@ pub(super) fn write_card(out: &Path, twin: &Twin<'_>) -> Result<(), Error> {
     // The shipped cards are embedded and parse, as a test sees to.
     let card = crate::card(name).expect("every twin is of a corpus that has a card");
     let labels: Vec<&str> = card.labels.iter().map(String::as_str).collect();
-    let text = format!(
-        r#"name = "synthetic-{name}"
-reader = "{name}"
-task = "{task}"
-source = "Synthetic: written by this project from its own word lists and templates, in the file formats of {name}; no patient, no other corpus."
-licence = "MIT OR Apache-2.0"
-how_to_get = "cargo xtask data synth {name} --out DIR --size {size} --seed {seed}"
-splits = "Seed {seed}: {training} training and {test} test documents; about a tenth of the former validates, by the rule of the corpus."
-labels = {labels}
-flaws = [
-  "Synthetic: a score on it says nothing about clinical quality.",
-  "Written from templates: a model can learn the templates.",
-]
-synthetic = true
+    let card = SyntheticCard {
+        name,
+        reader: name,
+        task: &card.task,
+        source: format!(", in the file formats of {name}; no patient, no other corpus."),
+        command: name,
+        size: *size,
+        seed: *seed,
+        splits: format!(
+            "{training} training and {test} test documents; about a tenth of the former validates, by the rule of the corpus."
+        ),
+        labels: &labels,
+        flaw: None,
+        expected: &[("documents", training + test)],
+    };
+    write_file(&out.join("card.toml"), &card.text())
+}
 
-[expected]
-documents = {documents}
-"#,
-        documents = training + test,
-        task = card.task,
-        labels = list(&labels),
-    );
-    write_file(&out.join("card.toml"), &text)
+/// For tests: how many of the meant entities were not found; those found must be among the meant, in order.
+#[cfg(test)]
+pub(super) fn count_lost(document: &str, meant: &[(&'static str, String)], found: &[(String, String)]) -> usize {
+    let mut rest = meant.iter();
+    for (kind, text) in found {
+        let next = rest.by_ref().find(|(meant, words)| meant == kind && words == text);
+        assert!(next.is_some(), "{document}: a {kind} that nobody meant");
+    }
+    meant.len() - found.len()
 }
 
 #[cfg(test)]

@@ -240,15 +240,12 @@ fn element(kind: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::I2b2Phi;
-    use crate::synthetic::i2b2_xml::entities;
+    use crate::synthetic::i2b2_xml::written_and_read;
 
     #[test]
     fn the_reader_finds_what_was_meant() {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), 60, 5).unwrap();
-        let (splits, counts) = I2b2Phi::default().read_noting(folder.path()).unwrap();
+        let (documents, counts) = written_and_read(write, |root| I2b2Phi::default().read_noting(root));
         let grammar = Grammar::read(GRAMMAR);
-        let documents = entities(&splits);
         let mut meant = 0;
         for (name, found) in &documents {
             let (number, record_number) = name.split_once('-').unwrap();

@@ -1,15 +1,17 @@
 //! The twin of ICD-9 triage: three CSV files of a note, its team and the team's number.
 //!
-//! The rule: the note is for the team of the one finding that is asserted of the patient, now. Three findings of other teams are
-//! denied, long over, a relative's or only feared, and they are of the frequent teams as often as of the rare ones, so that a
-//! word of a team says little about the note's team.
+//! The rule: the note is for the team of the one finding that is asserted of the patient, now. Three findings, drawn as that one
+//! is, are denied, long over, a relative's or only feared. All notes have the same cues, so that the words of a note without
+//! their order say which teams it may be for and not which of them: what stands beside a finding decides. The asserted one mostly
+//! stands first.
 
 use std::path::Path;
 
+use super::card::SyntheticCard;
 use super::draw::Draw;
 use super::grammar::Grammar;
 use super::mimic_note::{prose, wrap};
-use super::{ENTITIES, Error, PEOPLE, list, save};
+use super::{ENTITIES, Error, PEOPLE, save};
 use crate::icd9_triage::LABELS;
 
 pub(super) const GRAMMAR: &[&str] =
@@ -55,22 +57,26 @@ fn note(grammar: &Grammar, draw: &mut Draw) -> (String, usize) {
             teams.push(team);
         }
     }
-    let mut sentences = Vec::new();
-    let mut elsewhere = ["absent", "historical", "family", "possible"].to_vec();
-    draw.shuffle(&mut elsewhere);
-    for (place, team) in teams.iter().enumerate() {
-        let finding = grammar.pick(draw, &format!("team.{}", LABELS[*team]));
-        let kind = if place == 0 { "present" } else { elsewhere[place] };
-        let template = grammar.pick(draw, kind);
-        sentences.push(grammar.expand_with(draw, template, "list", finding));
-    }
-    draw.shuffle(&mut sentences);
-    sentences.insert(0, grammar.draw(draw, "illness.opening"));
+    let mut cues = ["triage.absent", "triage.past", "triage.family", "triage.feared"];
+    draw.shuffle(&mut cues);
+    cues[0] = "triage.present";
+    let mut statements: Vec<String> = teams
+        .iter()
+        .zip(cues)
+        .map(|(team, cue)| {
+            let finding = grammar.pick(draw, &format!("team.{}", LABELS[*team]));
+            let template = grammar.pick(draw, cue);
+            grammar.expand_with(draw, template, "list", finding)
+        })
+        .collect();
+    // Why somebody came often stands first.
+    let first = usize::from(draw.chance(60));
+    draw.shuffle(&mut statements[first..]);
+    let mut sentences = vec![grammar.draw(draw, "triage.opening")];
+    sentences.extend(statements);
     if draw.chance(50) {
-        sentences.push(grammar.draw(draw, "social.line"));
+        sentences.push(grammar.draw(draw, "triage.closing"));
     }
-    let vitals = if draw.chance(50) { "vitals.good" } else { "vitals.bad" };
-    sentences.push(grammar.draw(draw, vitals));
     let mut text = prose(&sentences);
     if draw.chance(10) {
         text.push_str(" Says it is \"not new\".");
@@ -78,29 +84,23 @@ fn note(grammar: &Grammar, draw: &mut Draw) -> (String, usize) {
     (if draw.chance(40) { wrap(&text, 74) } else { text }, teams[0])
 }
 
-/// A twin's card, in the form of [`Card`](crate::Card).
+/// The card of a twin of three files.
 pub(super) fn card(name: &str, labels: &[&str], what: &str, size: usize, seed: u64, sizes: [usize; 3]) -> String {
     let [train, validation, test] = sizes;
-    let labels = list(labels);
-    format!(
-        r#"name = "synthetic-{name}"
-reader = "{name}"
-task = "sequence-classification"
-source = "Synthetic: written by this project from its own word lists and templates, in the files of {name}; no patient, no other corpus."
-licence = "MIT OR Apache-2.0"
-how_to_get = "cargo xtask data synth {name} --out DIR --size {size} --seed {seed}"
-splits = "Seed {seed}: {train} train, {validation} validation and {test} test {what}, in the proportions of the study."
-labels = {labels}
-flaws = [
-  "Synthetic: a score on it says nothing about clinical quality.",
-  "Written from templates: a model can learn the templates.",
-]
-synthetic = true
-
-[expected]
-train = {train}
-validation = {validation}
-test = {test}
-"#
-    )
+    SyntheticCard {
+        name,
+        reader: name,
+        task: "sequence-classification",
+        source: format!(", in the files of {name}; no patient, no other corpus."),
+        command: name,
+        size,
+        seed,
+        splits: format!(
+            "{train} train, {validation} validation and {test} test {what}, in the proportions of the study."
+        ),
+        labels,
+        flaw: None,
+        expected: &[("train", train), ("validation", validation), ("test", test)],
+    }
+    .text()
 }

@@ -1,10 +1,13 @@
 //! The twin of MedNLI: three files of JSON lines, a premise and a hypothesis each.
 //!
-//! The rule: a premise asserts one finding, denies another, and says of a third that a relative had it or that it is feared. A
-//! hypothesis says of one of them that the patient has it, or has not: of the first two this follows or is contradicted, of the
-//! third neither. Each premise comes with one hypothesis of each label. As in the real corpus the hypothesis alone gives a little
-//! away (two contradictions in three deny); the words of both sentences without their order tell no more than that.
+//! The rule: a premise says of a finding that it is there now, was there once or was there in the family, or of one of these that
+//! it is not so. A hypothesis of the same time and person follows or is contradicted, as both affirm or deny alike; one of
+//! another time or person, or of another finding, is neither. Each premise comes with one hypothesis of each label, and every
+//! kind of premise and of hypothesis goes with each label equally often: either sentence alone tells nothing, and the words of
+//! both tell no more as long as they are only added up.
 
+use std::collections::HashSet;
+use std::iter;
 use std::path::Path;
 
 use serde::Serialize;
@@ -12,7 +15,7 @@ use serde::Serialize;
 use super::draw::Draw;
 use super::grammar::Grammar;
 use super::icd9_triage::{card, sizes};
-use super::{ENTITIES, Error, PEOPLE, save};
+use super::{ENTITIES, Error, PEOPLE, REPEATS, save};
 use crate::mednli::LABELS;
 
 pub(super) const GRAMMAR: &[&str] = &[PEOPLE, ENTITIES, include_str!("mortality.txt"), include_str!("mednli.txt")];
@@ -21,6 +24,12 @@ pub(super) const GRAMMAR: &[&str] = &[PEOPLE, ENTITIES, include_str!("mortality.
 const SIZES: [usize; 3] = [11_232, 1_395, 1_422];
 
 const SYSTEMS: [&str; 7] = ["respiratory", "circulatory", "renal", "hepatic", "neurologic", "infectious", "bleeding"];
+
+/// Of which time and person a sentence speaks.
+const SCOPES: [&str; 3] = ["now", "past", "family"];
+
+/// Percent of the neutral hypotheses that are about another finding.
+const OTHER_FINDING: usize = 30;
 
 /// A line, with the keys of the release.
 #[derive(Serialize)]
@@ -41,13 +50,22 @@ pub(super) fn write(out: &Path, size: usize, seed: u64) -> Result<(), Error> {
     std::fs::create_dir_all(out).map_err(|source| Error::Write { path: out.to_owned(), source })?;
     let grammar = Grammar::read(GRAMMAR);
     let sizes = sizes(size, SIZES);
-    let files = ["mli_train_v1.jsonl", "mli_dev_v1.jsonl", "mli_test_v1.jsonl"];
-    for ((file, split), size) in files.iter().zip(["train", "validation", "test"]).zip(sizes) {
+    let mut seen = HashSet::new();
+    // Train comes last, so that asking for more of it leaves the others as they are.
+    for (file, split, size) in [
+        ("mli_test_v1.jsonl", "test", sizes[2]),
+        ("mli_dev_v1.jsonl", "validation", sizes[1]),
+        ("mli_train_v1.jsonl", "train", sizes[0]),
+    ] {
         let mut draw = Draw::stream(seed, &format!("mednli/{split}"));
         let mut text = String::new();
         let mut made = 0;
         while made < size {
-            let premise = Premise::draw(&grammar, &mut draw);
+            // No premise stands twice, let alone in two splits.
+            let premise = iter::repeat_with(|| Premise::draw(&grammar, &mut draw))
+                .take(REPEATS)
+                .find(|premise| seen.insert(premise.text.clone()));
+            let premise = premise.ok_or(Error::Exhausted { name: "mednli", split, made, wanted: size })?;
             let mut labels = [0, 1, 2];
             draw.shuffle(&mut labels);
             for label in labels.into_iter().take(size - made) {
@@ -71,51 +89,79 @@ pub(super) fn write(out: &Path, size: usize, seed: u64) -> Result<(), Error> {
     save(&out.join("card.toml"), &card("mednli", &LABELS, "pairs", size, seed, sizes))
 }
 
-/// A premise and its findings: asserted, denied, and neither.
+/// What is said of a finding: of which time and person, and whether it is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Claim {
+    /// An index into [`SCOPES`].
+    scope: usize,
+    affirmed: bool,
+}
+
+impl Claim {
+    fn draw(draw: &mut Draw) -> Self {
+        Self { scope: draw.below(SCOPES.len()), affirmed: draw.chance(50) }
+    }
+
+    /// The list of sentences that say it.
+    fn list(self, sentence: &str) -> String {
+        format!("{sentence}.{}.{}", SCOPES[self.scope], if self.affirmed { "yes" } else { "no" })
+    }
+
+    /// What a hypothesis about the same finding says to have this label.
+    fn judged(self, draw: &mut Draw, label: &str) -> Self {
+        match label {
+            "entailment" => self,
+            "contradiction" => Self { affirmed: !self.affirmed, ..self },
+            _ => Self {
+                scope: (self.scope + draw.between(1, SCOPES.len() - 1)) % SCOPES.len(),
+                affirmed: draw.chance(50),
+            },
+        }
+    }
+}
+
+/// A premise, and what it says of which finding.
 struct Premise {
     text: String,
-    findings: [&'static str; 3],
+    claim: Claim,
+    finding: &'static str,
 }
 
 impl Premise {
     fn draw(grammar: &Grammar, draw: &mut Draw) -> Self {
-        let mut findings: Vec<&'static str> = Vec::new();
-        while findings.len() < 3 {
-            let severe = if draw.chance(50) { "severe" } else { "mild" };
-            let list = format!("{severe}.{}", SYSTEMS[draw.below(SYSTEMS.len())]);
-            let finding = grammar.pick(draw, &list);
-            if !findings.contains(&finding) {
-                findings.push(finding);
-            }
+        let (claim, finding) = (Claim::draw(draw), finding(grammar, draw));
+        let mut sentences = vec![say(grammar, draw, &claim.list("premise"), finding)];
+        for _ in 0..draw.between(0, 2) {
+            sentences.push(grammar.draw(draw, "premise.aside"));
         }
-        let findings = [findings[0], findings[1], findings[2]];
-        let open = if draw.chance(50) { "family" } else { "possible" };
-        let mut sentences: Vec<String> = ["present", "absent", open]
-            .iter()
-            .zip(findings)
-            .map(|(list, finding)| {
-                let template = grammar.pick(draw, list);
-                grammar.expand_with(draw, template, "list", finding)
-            })
-            .collect();
         draw.shuffle(&mut sentences);
-        let opening = if draw.chance(30) { grammar.draw(draw, "opening") + " " } else { String::new() };
         let parting = if draw.chance(50) { ", " } else { ". " };
-        Self { text: format!("{opening}{}.", sentences.join(parting)), findings }
+        Self { text: format!("{}.", sentences.join(parting)), claim, finding }
     }
 
     fn hypothesis(&self, grammar: &Grammar, draw: &mut Draw, label: usize) -> String {
-        let asserts = draw.chance([35, 50, 65][label]);
-        let finding = match (LABELS[label], asserts) {
-            ("neutral", _) => self.findings[2],
-            ("entailment", true) | ("contradiction", false) => self.findings[0],
-            _ => self.findings[1],
+        let elsewhere = LABELS[label] == "neutral" && draw.chance(OTHER_FINDING);
+        let (claim, finding) = if elsewhere {
+            let other = iter::repeat_with(|| finding(grammar, draw)).find(|other| *other != self.finding);
+            (Claim::draw(draw), other.unwrap_or_default())
+        } else {
+            (self.claim.judged(draw, LABELS[label]), self.finding)
         };
-        let template = grammar.pick(draw, if asserts { "hypothesis.yes" } else { "hypothesis.no" });
-        let text = grammar.expand_with(draw, template, "list", finding);
+        let text = say(grammar, draw, &claim.list("hypothesis"), finding);
         let mut letters = text.chars();
         letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
     }
+}
+
+fn finding(grammar: &Grammar, draw: &mut Draw) -> &'static str {
+    let severe = if draw.chance(50) { "severe" } else { "mild" };
+    let system = SYSTEMS[draw.below(SYSTEMS.len())];
+    grammar.pick(draw, &format!("{severe}.{system}"))
+}
+
+fn say(grammar: &Grammar, draw: &mut Draw, list: &str, finding: &str) -> String {
+    let template = grammar.pick(draw, list);
+    grammar.expand_with(draw, template, "list", finding)
 }
 
 fn line(premise: &str, hypothesis: &str, label: &str, id: &str) -> String {

@@ -8,11 +8,12 @@
 
 use std::path::Path;
 
+use super::card::SyntheticCard;
 use super::draw::Draw;
 use super::grammar::Grammar;
 use super::mimic_admission::{Admission, Pool};
 use super::mimic_tables::Tables;
-use super::{ENTITIES, Error, PEOPLE, list, save};
+use super::{ENTITIES, Error, PEOPLE, save};
 use crate::document_split::split_of;
 use crate::mimic::{Mimic, Outcome, Release};
 
@@ -93,28 +94,20 @@ fn write_card(recipe: Mimic, out: &Path, size: usize, seed: u64, found: [usize; 
     let [train, validation, test] = found;
     let labels = recipe.labels();
     let labels: Vec<&str> = labels.names().iter().map(String::as_str).collect();
-    let text = format!(
-        r#"name = "synthetic-{name}"
-reader = "{name}"
-task = "sequence-classification"
-source = "Synthetic: written by this project from its own word lists and templates, as the tables that {name} reads; no patient, no other corpus."
-licence = "MIT OR Apache-2.0"
-how_to_get = "cargo xtask data synth {name} --out DIR --size {size} --seed {seed}"
-splits = "Seed {seed}: {size} admissions, split by patient as the reader splits; those that it leaves out are not counted below."
-labels = {labels}
-flaws = [
-  "Synthetic: a score on it says nothing about clinical quality.",
-  "Written from templates: a model can learn the templates.",
-  "The outcome follows from what the text says, by a rule: real outcomes do not.",
-]
-synthetic = true
-
-[expected]
-train = {train}
-validation = {validation}
-test = {test}
-"#,
-        labels = list(&labels),
-    );
-    save(&out.join("card.toml"), &text)
+    let card = SyntheticCard {
+        name,
+        reader: name,
+        task: "sequence-classification",
+        source: format!(", as the tables that {name} reads; no patient, no other corpus."),
+        command: name,
+        size,
+        seed,
+        splits: format!(
+            "{size} admissions, split by patient as the reader splits; those that it leaves out are not counted below."
+        ),
+        labels: &labels,
+        flaw: Some("The outcome follows from what the text says, by a rule: real outcomes do not."),
+        expected: &[("train", train), ("validation", validation), ("test", test)],
+    };
+    save(&out.join("card.toml"), &card.text())
 }

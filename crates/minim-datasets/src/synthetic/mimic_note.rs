@@ -1,15 +1,19 @@
 //! One discharge summary of the twins of MIMIC: a patient, the story that is told of them, and how a writer lays it out.
 //!
-//! The rule: a patient has severe findings of now (0, 1 or 2), was frail before or not, and is to be operated on or not. Two
-//! severe findings are fatal, and so is one in the frail; for all others each severe finding counts two, frailty one and an
-//! operation one towards the class of the stay. Every note mentions two to four severe findings, mostly denied, long over, a
-//! relative's or only feared, and says of frailty and operation the same words whether they are so or not, so that
-//! what decides is what stands with what.
+//! The rule: none, one or two of a patient's organs fail now, the patient was frail before or not, and is to be operated on or
+//! not. Two failing organs are fatal, and so is one in the frail; for all others a failing organ counts two, frailty one and an
+//! operation one towards the class of the stay. The present illness begins with how all of that is now and how it was before, good
+//! in one sentence and bad in the other; now mostly comes first, and its cue tells where it does not. Besides, as many severe
+//! findings are asserted as organs fail; every note mentions two to four of them, mostly denied, long over, a relative's or only
+//! feared. So all outcomes have the same words, and what stands with what decides.
 
 use super::draw::Draw;
 use super::grammar::Grammar;
 
 const SYSTEMS: [&str; 7] = ["respiratory", "circulatory", "renal", "hepatic", "neurologic", "infectious", "bleeding"];
+
+/// What may fail now or have failed before: lists of names, and with `.good` and `.bad` of states.
+const ORGANS: [&str; 4] = ["breathing", "circulation", "kidneys", "mind"];
 
 /// What decides the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +92,9 @@ pub(super) fn story(grammar: &Grammar, draw: &mut Draw, stay: Stay, masked: bool
     draw.shuffle(&mut present);
     draw.shuffle(&mut other);
     let split = draw.between(1, 2);
-    let mut illness = vec![grammar.draw(draw, "illness.opening")];
+    // First, so that a model that reads no more than the beginning has both.
+    let mut illness = states(grammar, draw, stay).to_vec();
+    illness.push(grammar.draw(draw, "illness.opening"));
     let mut told = statements(grammar, draw, "present", "and", &present[..split]);
     told.extend(statements(grammar, draw, "present", "and", &present[split..]));
     told.extend(statements(grammar, draw, "absent", "or", &other[..1]));
@@ -105,26 +111,14 @@ pub(super) fn story(grammar: &Grammar, draw: &mut Draw, stay: Stay, masked: bool
             _ => told.extend(sentences),
         }
     }
-    let planned = grammar.draw(draw, if stay.planned { "planned.yes" } else { "planned.no" });
-    if draw.chance(60) {
-        told.push(planned)
-    } else {
-        history.push(planned)
-    }
-    let frail = grammar.draw(draw, if stay.frail { "frail.yes" } else { "frail.no" });
-    let mut social = vec![grammar.draw(draw, "social.line"), grammar.draw(draw, "social.line")];
-    if masked || draw.chance(70) {
-        told.push(frail)
-    } else {
-        social.insert(0, frail)
-    }
+    let social = [grammar.draw(draw, "social.line"), grammar.draw(draw, "social.line")];
     draw.shuffle(&mut told);
     illness.extend(told);
     if family.is_empty() {
         family.push(grammar.draw(draw, "family.none"));
     }
-    // Two draws in three follow the findings: evidence, but weak.
-    let bad = if draw.chance(66) { stay.severe > 0 } else { draw.chance(50) };
+    // One draw in five follows the findings: evidence, but weak.
+    let bad = if draw.chance(20) { stay.severe > 0 } else { draw.chance(50) };
     let mut exam = vec![grammar.draw(draw, if bad { "vitals.bad" } else { "vitals.good" })];
     for _ in 0..draw.between(3, 6) {
         exam.push(grammar.draw(draw, "exam.line"));
@@ -139,6 +133,33 @@ pub(super) fn story(grammar: &Grammar, draw: &mut Draw, stay: Stay, masked: bool
         family: prose(&family),
         social: prose(&social),
     }
+}
+
+/// The sentences of now and of before. What is good in one is bad in the other; now mostly comes first.
+fn states(grammar: &Grammar, draw: &mut Draw, stay: Stay) -> [String; 2] {
+    let mut organs = ORGANS;
+    draw.shuffle(&mut organs);
+    let good_now = [
+        (organs[0], stay.severe < 1),
+        (organs[1], stay.severe < 2),
+        ("mobility", !stay.frail),
+        ("operation", stay.planned),
+    ];
+    let told = good_now.map(|(what, good)| {
+        let name = grammar.draw(draw, what);
+        let [good_state, bad_state] =
+            ["good", "bad"].map(|state| format!("{name} {}", grammar.pick(draw, &format!("{what}.{state}"))));
+        if good { [good_state, bad_state] } else { [bad_state, good_state] }
+    });
+    let mut sentences = [("state.now", 0), ("state.before", 1)].map(|(list, which)| {
+        let states = told.each_ref().map(|states| states[which].as_str()).join(", ");
+        let template = grammar.pick(draw, list);
+        grammar.expand_with(draw, template, "list", &states)
+    });
+    if draw.chance(25) {
+        sentences.reverse();
+    }
+    sentences
 }
 
 /// One sentence of a list that speaks of these findings.

@@ -14,6 +14,7 @@
 
 mod annotated;
 mod archive;
+mod card;
 mod concepts;
 mod draw;
 mod grammar;
@@ -37,6 +38,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use archive::{archive_names, write_archive};
+use card::SyntheticCard;
 use draw::Draw;
 use grammar::Grammar;
 pub use mimic::write_noteevents;
@@ -274,32 +276,20 @@ fn card(which: Synthetic, sizes: Sizes, seed: u64) -> String {
         ),
     };
     let Sizes { train, validation, test } = sizes;
-    format!(
-        r#"name = "{name}"
-reader = "{reader}"
-task = "{task}"
-source = "Synthetic: written by this project from its own word lists and templates; no patient, no other corpus. {what}"
-licence = "MIT OR Apache-2.0"
-how_to_get = "cargo xtask data synth {short} --out DIR --size {size} --seed {seed}"
-splits = "Seed {seed}: {train} train, {validation} validation, {test} test examples; no text is in two of them."
-labels = {labels}
-flaws = [
-  "Synthetic: a score on it says nothing about clinical quality.",
-  "Written from templates: a model can learn the templates.",
-]
-synthetic = true
-
-[expected]
-train = {train}
-validation = {validation}
-test = {test}
-"#,
-        name = which.name(),
-        short = which.short_name(),
-        reader = which.reader(),
-        size = train + validation + test,
-        labels = list(which.labels()),
-    )
+    SyntheticCard {
+        name: which.short_name(),
+        reader: which.reader(),
+        task,
+        source: format!("; no patient, no other corpus. {what}"),
+        command: which.short_name(),
+        size: train + validation + test,
+        seed,
+        splits: format!("{train} train, {validation} validation, {test} test examples; no text is in two of them."),
+        labels: which.labels(),
+        flaw: None,
+        expected: &[("train", train), ("validation", validation), ("test", test)],
+    }
+    .text()
 }
 
 /// A list of names, alike in JSON and TOML.

@@ -80,5 +80,5 @@ fn the_twin_is_balanced_and_words_alone_do_not_solve_it() {
     let (train, test) = (texts(&splits.train), texts(&splits.test));
     let words = Words::fit(3, train.iter().map(|(text, label)| (text.as_str(), *label)));
     let accuracy = test.iter().filter(|(text, label)| words.predict(text) == *label).count() as f64 / test.len() as f64;
-    assert!((0.28..0.50).contains(&accuracy), "{accuracy}");
+    assert!((0.26..0.41).contains(&accuracy), "{accuracy}");
 }

@@ -160,7 +160,7 @@ fn words_alone_hardly_tell_who_dies() {
     let (dead, alive): (Vec<_>, Vec<_>) = scored.into_iter().partition(|(_, label)| *label == 1);
     let pairs = dead.iter().flat_map(|(dead, _)| alive.iter().map(move |(alive, _)| f64::from(u8::from(dead > alive))));
     let auroc = pairs.sum::<f64>() / (dead.len() * alive.len()) as f64;
-    assert!((0.5..0.78).contains(&auroc), "{auroc}");
+    assert!((0.4..0.66).contains(&auroc), "{auroc}");
 }
 
 #[test]
@@ -175,5 +175,5 @@ fn words_alone_hardly_tell_the_length_of_stay() {
     let words = Words::fit(4, splits.train.iter().map(|example| (example.text.as_str(), example.label)));
     let right = splits.test.iter().filter(|example| words.predict(&example.text) == example.label).count();
     let accuracy = right as f64 / splits.test.len() as f64;
-    assert!((0.3..0.6).contains(&accuracy), "{accuracy}");
+    assert!((0.24..0.45).contains(&accuracy), "{accuracy}");
 }

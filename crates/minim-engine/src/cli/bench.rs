@@ -1,8 +1,9 @@
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use minim_engine::Error;
 use minim_engine::bench::{Load, bench};
+use minim_experiment::BasePrecision;
 use minim_models::Config;
 
 use super::{AdapterKind, DeviceArgument, method, print};
@@ -37,9 +38,9 @@ pub(super) struct BenchArguments {
     /// Activations in bf16
     #[arg(long)]
     bf16: bool,
-    /// Frozen weight matrices held in bf16
-    #[arg(long)]
-    base_bf16: bool,
+    /// In which format the frozen base is held
+    #[arg(long, default_value = "fp32")]
+    base: Base,
     /// Compute each layer again in the backward pass instead of keeping what it computed
     #[arg(long)]
     gradient_checkpointing: bool,
@@ -50,6 +51,29 @@ pub(super) struct BenchArguments {
     device: DeviceArgument,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum Base {
+    /// 32-bit floating point
+    Fp32,
+    /// Matrices in bfloat16
+    Bf16,
+    /// Linear layers in 8-bit integers, embeddings in bfloat16
+    Int8,
+    /// Linear layers in 4-bit NormalFloat (QLoRA), embeddings in bfloat16
+    Nf4,
+}
+
+impl From<Base> for BasePrecision {
+    fn from(base: Base) -> Self {
+        match base {
+            Base::Fp32 => BasePrecision::Fp32,
+            Base::Bf16 => BasePrecision::Bf16,
+            Base::Int8 => BasePrecision::Int8,
+            Base::Nf4 => BasePrecision::Nf4,
+        }
+    }
+}
+
 impl BenchArguments {
     pub(super) fn run(self) -> Result<(), Error> {
         let load = Load {
@@ -58,12 +82,12 @@ impl BenchArguments {
             steps: self.steps,
             warm_up: self.warm_up,
             bf16: self.bf16,
-            base_bf16: self.base_bf16,
+            base: self.base.into(),
             gradient_checkpointing: self.gradient_checkpointing,
             layers: self.layers,
         };
         let device = self.device.device.open()?.device;
-        let method = |config: &Config| method(self.adapter, self.rank, &self.targets, config);
+        let method = |config: &Config| method(self.adapter, self.rank, &self.targets, super::VIRTUAL_TOKENS, config);
         let report = bench(&self.config, method, load, &device)?;
         print(&serde_json::to_value(&report).map_err(|e| Error::Input(e.to_string()))?)
     }

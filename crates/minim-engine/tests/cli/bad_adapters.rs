@@ -45,15 +45,7 @@ fn an_adapter_for_another_head_or_of_another_kind_is_refused() {
             "\"lora_bias\": true",
             &["lora-seq/adapter_config.json", "lora_bias = true", "expected false"],
         ),
-        (
-            "\"LORA\"",
-            "\"PREFIX_TUNING\"",
-            &[
-                "lora-seq/adapter_config.json",
-                "PREFIX_TUNING",
-                "expected LORA, ADALORA, IA3, VERA, LN_TUNING or BOTTLENECK",
-            ],
-        ),
+        ("\"LORA\"", "\"LOKR\"", &["lora-seq/adapter_config.json", "LOKR", "expected LORA, ADALORA, IA3, VERA"]),
         (
             "\"init_lora_weights\": false",
             "\"init_lora_weights\": \"corda\"",
@@ -67,6 +59,20 @@ fn an_adapter_for_another_head_or_of_another_kind_is_refused() {
         scratch.edit(CONFIG, |config| config.replace(from, to));
         scratch.refused_saying(LOGITS, says);
     }
+}
+
+#[test]
+fn a_prefix_of_another_model_and_texts_without_room_are_refused() {
+    let scratch = scratch();
+    scratch.fixture("prefix-seq");
+    let prefix = LOGITS.replace("lora-seq", "prefix-seq");
+    scratch.done(&prefix);
+    let beside = ["max-length 62 and 3 virtual tokens exceed the model's 64 positions", "at most 61"];
+    scratch.refused_saying(&format!("{prefix} --max-length 62"), &beside);
+    scratch.edit("prefix-seq/adapter_config.json", |config| config.replace("\"num_layers\": 2", "\"num_layers\": 3"));
+    scratch.refused_saying(&prefix, &["prefix-seq: a prefix for num_layers 3", "this model has 2, 3, 36"]);
+    scratch.edit("prefix-seq/adapter_config.json", |config| config.replace("\"num_layers\": 3,", ""));
+    scratch.refused_saying(&prefix, &["adapter_config.json", "num_layers is missing"]);
 }
 
 #[test]

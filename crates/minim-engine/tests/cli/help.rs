@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::scratch::Scratch;
 
-const VERBS: [(&str, &[&str]); 11] = [
+const VERBS: [(&str, &[&str]); 12] = [
+    (
+        "combine",
+        &["--adapter <DIR>", "--weight <W>", "--how <HOW>", "--density <SHARE>", "--sign <SIGN>", "--out <DIR>"],
+    ),
     ("bench", &["--config <FILE>", "--adapter <ADAPTER>", "--layers <LAYERS>", "--device <DEVICE>"]),
     ("train", &["<EXPERIMENT>", "--out <DIR>", "--no-cache", "--device <DEVICE>"]),
     ("compare", &["--run <DIR>", "--data <FILE>", "--device <DEVICE>"]),
@@ -15,7 +19,8 @@ const VERBS: [(&str, &[&str]); 11] = [
         "logits",
         &[
             "--model <DIR>",
-            "--adapter <DIR>",
+            "--adapter <[NAME=]DIR>",
+            "--batch-size <N>",
             "--task <TASK>",
             "--labels <",
             "--max-length <",

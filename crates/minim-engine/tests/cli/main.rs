@@ -15,6 +15,7 @@ mod determinism;
 mod device;
 mod few_shot;
 mod help;
+mod life;
 mod long_text;
 mod nothing_lost;
 mod pipeline;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use minim_experiment::{Record, Status};
+use minim_experiment::{BasePrecision, Record, Status};
 use serde_json::Value;
 
 use crate::scratch::{Scratch, furthest, json_lines, numbers};
@@ -21,16 +21,16 @@ struct Row {
     pooler: u64,
     /// Whether peft has files for it.
     to_peft: bool,
-    /// Whether it can be folded into weights.
-    merges: bool,
+    /// Whether a model folder can hold it.
+    to_merged: bool,
 }
 
 const LORA: u64 = 2 * 2 * 4 * (36 + 36);
 const PLAIN: Row =
-    Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true, merges: true };
+    Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true, to_merged: true };
 
 /// 2 layers of 36 with 52 inside; LoRA and VeRA on two matrices of each, IA3 on key, value and both outputs.
-const METHODS: [Row; 14] = [
+const METHODS: [Row; 19] = [
     Row { name: "full", settings: r#"name = "full", kind = "full""#, to_peft: false, ..PLAIN },
     Row { name: "lora", settings: r#"name = "lora", kind = "lora", rank = 4"#, adapter: LORA, ..PLAIN },
     Row { name: "ia3", settings: r#"name = "ia3", kind = "ia3""#, adapter: 2 * (36 + 36 + 36 + 52), ..PLAIN },
@@ -72,7 +72,7 @@ const METHODS: [Row; 14] = [
         settings: r#"name = "houlsby", kind = "bottleneck", bottleneck_size = 6"#,
         adapter: 2 * 2 * (2 * 6 * 36 + 6 + 36),
         to_peft: false,
-        merges: false,
+        to_merged: false,
         ..PLAIN
     },
     Row {
@@ -80,7 +80,7 @@ const METHODS: [Row; 14] = [
         settings: r#"name = "pfeiffer", kind = "bottleneck", placement = "pfeiffer", bottleneck_size = 6"#,
         adapter: 2 * (2 * 6 * 36 + 6 + 36),
         to_peft: false,
-        merges: false,
+        to_merged: false,
         ..PLAIN
     },
     Row { name: "vera", settings: r#"name = "vera", kind = "vera", rank = 16"#, adapter: 2 * 2 * (16 + 36), ..PLAIN },
@@ -91,6 +91,41 @@ const METHODS: [Row; 14] = [
         tuned: 2 * (5 * 36 + 52 + 2 * 36) + 36,
         pooler: 36,
         to_peft: false,
+        ..PLAIN
+    },
+    Row {
+        name: "prompt-tuning",
+        settings: r#"name = "prompt", kind = "prompt-tuning", num_virtual_tokens = 5"#,
+        adapter: 5 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "prompt from a text",
+        settings: r#"name = "text", kind = "prompt-tuning", prompt_tuning_init = "text", prompt_tuning_init_text = "is it there""#,
+        adapter: 20 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "prefix-tuning",
+        settings: r#"name = "prefix", kind = "prefix-tuning", num_virtual_tokens = 5"#,
+        adapter: 5 * 2 * 2 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "projected prefix",
+        settings: r#"name = "projected", kind = "prefix-tuning", num_virtual_tokens = 5, prefix_projection = true, encoder_hidden_size = 7"#,
+        adapter: 5 * 36 + 37 * 7 + 8 * 2 * 2 * 36,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "p-tuning",
+        settings: r#"name = "p", kind = "p-tuning", num_virtual_tokens = 5, encoder = "lstm", encoder_hidden_size = 6, encoder_num_layers = 1"#,
+        adapter: 5 * 36 + 2 * 4 * 6 * (36 + 6 + 2) + 13 * 12 + 13 * 36,
+        to_merged: false,
         ..PLAIN
     },
 ];
@@ -137,6 +172,33 @@ fn adalora_takes_ranks_away_while_it_is_trained() {
     scratch.refused_saying("train texts.toml --out again", &["tinit + tfinal", "5 + 4 of 9 steps"]);
 }
 
+/// In few bits while it trains, evaluates and predicts; a merged model is the one that was trained, its weights made dense.
+#[test]
+fn a_base_in_few_bits_goes_through_every_command() {
+    let mut sizes = Vec::new();
+    for held in [BasePrecision::Fp32, BasePrecision::Bf16, BasePrecision::Int8, BasePrecision::Nf4] {
+        let (scratch, task) = (Scratch::new(), TEXTS);
+        task.write(&scratch, METHODS[1].settings);
+        let name = serde_json::to_string(&held).unwrap();
+        let plan = scratch.read("texts.toml").replace("epochs = 3", &format!("epochs = 3\nbase_precision = {name}"));
+        scratch.write("texts.toml", plan);
+        scratch.done("train texts.toml --out out");
+        let record = scratch.record("out");
+        let run = format!("out/{}", record.run_id);
+        assert_eq!(record.run.training.base_precision, Some(held));
+        assert_eq!(record.notes.iter().any(|note| note.contains("frozen linear weights")), held != BasePrecision::Fp32);
+        check_record(&scratch, task, &record, &run);
+        check_parameters(task, &record, &METHODS[1]);
+        check_evaluation(&scratch, task, &record, &run);
+        let predictions = check_predictions(&scratch, task, &record, &run);
+        check_merged(&scratch, task, &run, &METHODS[1], &predictions);
+        scratch.done(&format!("export --run {run} --to peft --out exported/peft"));
+        sizes.push(record.cost.unwrap().base_memory_bytes.unwrap());
+    }
+    assert_eq!(sizes[0], 4 * TEXTS.total);
+    assert!(sizes.windows(2).all(|pair| pair[1] < pair[0]), "{sizes:?}");
+}
+
 fn every_method(task: TinyTask) {
     for row in METHODS {
         let scratch = Scratch::new();
@@ -152,7 +214,7 @@ fn every_method(task: TinyTask) {
         let predictions = check_predictions(&scratch, task, &record, &run);
         check_exports(&scratch, task, &run, &row, &predictions);
         scratch.holds_no_text("out");
-        if row.merges {
+        if row.to_merged || row.to_peft {
             scratch.holds_no_text("exported");
         }
     }
@@ -234,48 +296,51 @@ fn check_predictions(scratch: &Scratch, task: TinyTask, record: &Record, run: &s
     lines
 }
 
-fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) {
+fn logits(scratch: &Scratch, task: TinyTask, model: &str, adapter: &str) -> Vec<Value> {
     scratch.write("in.jsonl", task.test_inputs());
-    let logits = |model: &str, adapter: &str| {
-        let printed = scratch.done(&format!(
-            "logits --model {model} {adapter} {} --max-length {} --input in.jsonl",
-            task.head, task.max_length
-        ));
-        json_lines(&printed)
+    let printed = scratch.done(&format!(
+        "logits --model {model} {adapter} {} --max-length {} --input in.jsonl",
+        task.head, task.max_length
+    ));
+    json_lines(&printed)
+}
+
+fn all(lines: &[Value]) -> Vec<f64> {
+    lines.iter().flat_map(numbers).collect()
+}
+
+/// Returns the logits of the merged model; of what can't be merged, those of the adapter.
+fn check_merged(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) -> Vec<Value> {
+    let to_merged = format!("export --to merged --out exported/merged --run {run}");
+    let merged = if row.to_merged {
+        scratch.done(&to_merged);
+        logits(scratch, task, "exported/merged", "")
+    } else {
+        scratch.refused_saying(&to_merged, &["no part of any weight", "keep the adapter beside its base model"]);
+        assert!(scratch.files("exported/merged").is_empty());
+        logits(scratch, task, task.model, &format!("--adapter {run}/trained"))
     };
-    let all = |lines: &[Value]| lines.iter().flat_map(numbers).collect::<Vec<f64>>();
-
-    let merge = format!("export --run {run} --to merged --out exported/merged");
-    if !row.merges {
-        scratch.refused_saying(&merge, &["bottleneck can't be merged", "not linear"]);
-        scratch
-            .refused_saying(&format!("export --run {run} --to peft --out exported/peft"), &["peft has no bottleneck"]);
-        assert!(scratch.files("exported").is_empty());
-        let adapted = logits(task.model, &format!("--adapter {run}/trained"));
-        check_predictions_are(predictions, &adapted);
-        return;
+    assert!(furthest(&all(&merged), &all(&logits(scratch, task, task.model, ""))) > 1e-3, "training changed something");
+    if predictions.iter().all(|line| line["tags"].is_null()) {
+        let probabilities: Vec<f64> = merged.iter().flat_map(|line| softmax(&numbers(line))).collect();
+        let predicted: Vec<f64> = predictions.iter().flat_map(|line| numbers(&line["probabilities"])).collect();
+        assert!(furthest(&probabilities, &predicted) < 1e-4, "the exported model predicts as the run does");
     }
-    scratch.done(&merge);
-    let merged = logits("exported/merged", "");
-    assert!(furthest(&all(&merged), &all(&logits(task.model, ""))) > 1e-3, "training changed something");
-    check_predictions_are(predictions, &merged);
+    merged
+}
 
+fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) {
+    let merged = check_merged(scratch, task, run, row, predictions);
     let export = format!("export --run {run} --to peft --out exported/peft");
     if row.to_peft {
         scratch.done(&export);
-        let adapted = logits(task.model, "--adapter exported/peft");
+        let adapted = logits(scratch, task, task.model, "--adapter exported/peft");
         assert!(furthest(&all(&adapted), &all(&merged)) < 1e-4, "the adapter on its base model is the merged model");
     } else {
-        scratch.refused_saying(&export, &["no peft adapter", "--to merged"]);
+        let says =
+            if row.to_merged { ["no peft adapter", "--to merged"] } else { ["peft has no bottleneck", "trained/"] };
+        scratch.refused_saying(&export, &says);
         assert!(scratch.files("exported/peft").is_empty());
-    }
-}
-
-fn check_predictions_are(predictions: &[Value], logits: &[Value]) {
-    if predictions.iter().all(|line| line["tags"].is_null()) {
-        let probabilities: Vec<f64> = logits.iter().flat_map(|line| softmax(&numbers(line))).collect();
-        let predicted: Vec<f64> = predictions.iter().flat_map(|line| numbers(&line["probabilities"])).collect();
-        assert!(furthest(&probabilities, &predicted) < 1e-4, "the exported model predicts as the run does");
     }
 }
 

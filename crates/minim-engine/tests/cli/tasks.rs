@@ -71,7 +71,7 @@ pub(crate) const RELATIONS: TinyTask = TinyTask {
     dataset: "prepared-relations-tsv",
     model: "seq",
     // Nothing is cut: minim logits cuts at the end, the task around the two marks.
-    max_length: 64,
+    max_length: 44,
     settings: r#", negative_label = "none""#,
     head: "--task seq-cls --labels 3",
     labels: &["causes", "none", "treats"],

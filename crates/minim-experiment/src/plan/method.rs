@@ -1,11 +1,14 @@
 //! How a checkpoint is adapted to a task.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::adalora::AdaLoraSchedule;
 use super::lora::LoraVariant;
 use super::reader::Table;
-use crate::Error;
+use super::virtual_tokens::{self, PromptEncoder, PromptStart};
+use crate::{Error, Location};
 
 /// A named way of adapting a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +19,9 @@ pub struct MethodSpec {
     /// settings hold the rate that applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
+    /// An adapter folder, peft's or minim's, whose adapter is trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Location>,
     /// What is trained.
     #[serde(flatten)]
     pub method: Method,
@@ -95,6 +101,42 @@ pub enum Method {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         targets: Vec<String>,
     },
+    /// Vectors before each text (Lester et al. 2021, arXiv 2104.08691).
+    PromptTuning {
+        /// How many.
+        num_virtual_tokens: usize,
+        /// Where they start.
+        prompt_tuning_init: PromptStart,
+        /// The text that they start from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt_tuning_init_text: Option<String>,
+    },
+    /// Keys and values before those of each text, in every layer (Li and Liang 2021, arXiv 2101.00190).
+    PrefixTuning {
+        /// How many of each.
+        num_virtual_tokens: usize,
+        /// Whether a network of two layers makes them in training.
+        prefix_projection: bool,
+        /// Width inside of that network; `None` for that of a layer's keys.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_hidden_size: Option<usize>,
+    },
+    /// Vectors before each text that an encoder makes in training (Liu et al. 2021, arXiv 2103.10385).
+    PTuning {
+        /// How many.
+        num_virtual_tokens: usize,
+        /// What makes them.
+        encoder: PromptEncoder,
+        /// Width inside of the encoder; `None` for that of the token embeddings.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_hidden_size: Option<usize>,
+        /// LSTMs one after the other; `None` for 2, or where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_num_layers: Option<usize>,
+        /// Dropout between LSTMs, in `[0, 1)`; `None` for 0, or where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        encoder_dropout: Option<f64>,
+    },
     /// Biases (Ben Zaken et al. 2021, arXiv 2106.10199).
     #[serde(rename = "bitfit")]
     BitFit,
@@ -136,24 +178,30 @@ enum Kind {
     Vera,
     Bottleneck,
     LnTuning,
+    PromptTuning,
+    PrefixTuning,
+    PTuning,
     BitFit,
     Full,
     Head,
 }
 
-const KINDS: [(&str, Kind); 9] = [
+const KINDS: [(&str, Kind); 12] = [
     ("lora", Kind::Lora),
     ("adalora", Kind::AdaLora),
     ("ia3", Kind::Ia3),
     ("vera", Kind::Vera),
     ("bottleneck", Kind::Bottleneck),
     ("ln-tuning", Kind::LnTuning),
+    ("prompt-tuning", Kind::PromptTuning),
+    ("prefix-tuning", Kind::PrefixTuning),
+    ("p-tuning", Kind::PTuning),
     ("bitfit", Kind::BitFit),
     ("full", Kind::Full),
     ("head", Kind::Head),
 ];
 
-const SHARED: [&str; 3] = ["name", "kind", "learning_rate"];
+const SHARED: [&str; 4] = ["name", "kind", "learning_rate", "start"];
 /// Keys of several kinds.
 const COMMON: [&str; 4] = ["targets", "rank", "dropout", "alpha"];
 const IA3: [&str; 1] = ["feedforward"];
@@ -161,7 +209,8 @@ const BOTTLENECK: [&str; 3] = ["placement", "bottleneck_size", "non_linearity"];
 const VERA: [&str; 2] = ["d_initial", "projection_prng_key"];
 
 impl Method {
-    /// The method's name in experiment files: `lora`, `adalora`, `ia3`, `vera`, `bottleneck`, `ln-tuning`, `bitfit`, `full` or `head`.
+    /// The method's name in experiment files: `lora`, `adalora`, `ia3`, `vera`, `bottleneck`, `ln-tuning`, `prompt-tuning`, `prefix-tuning`,
+    /// `p-tuning`, `bitfit`, `full` or `head`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Lora { .. } => "lora",
@@ -170,6 +219,9 @@ impl Method {
             Self::Vera { .. } => "vera",
             Self::Bottleneck { .. } => "bottleneck",
             Self::LnTuning { .. } => "ln-tuning",
+            Self::PromptTuning { .. } => "prompt-tuning",
+            Self::PrefixTuning { .. } => "prefix-tuning",
+            Self::PTuning { .. } => "p-tuning",
             Self::BitFit => "bitfit",
             Self::Full => "full",
             Self::Head => "head",
@@ -184,6 +236,11 @@ impl Method {
         }
     }
 
+    /// Whether it starts with a part of the base weights.
+    fn is_taken_from_base(&self) -> bool {
+        matches!(self, Self::Lora { variant, .. } if variant.init_lora_weights.is_some())
+    }
+
     fn has_key(&self, key: &str) -> bool {
         match self {
             Self::Lora { .. } => COMMON.contains(&key) || LoraVariant::KEYS.contains(&key),
@@ -192,16 +249,19 @@ impl Method {
             Self::Vera { .. } => key != "alpha" && COMMON.contains(&key) || VERA.contains(&key),
             Self::Bottleneck { .. } => key == "targets" || BOTTLENECK.contains(&key),
             Self::LnTuning { .. } => key == "targets",
+            Self::PromptTuning { .. } => virtual_tokens::PROMPT.contains(&key),
+            Self::PrefixTuning { .. } => virtual_tokens::PREFIX.contains(&key),
+            Self::PTuning { .. } => virtual_tokens::P_TUNING.contains(&key),
             Self::BitFit | Self::Full | Self::Head => false,
         }
     }
 }
 
 impl MethodSpec {
-    pub(super) const KEYS: [&[&str]; 7] =
-        [&SHARED, &COMMON, &LoraVariant::KEYS, &AdaLoraSchedule::KEYS, &IA3, &VERA, &BOTTLENECK];
+    pub(super) const KEYS: [&[&str]; 8] =
+        [&SHARED, &COMMON, &LoraVariant::KEYS, &AdaLoraSchedule::KEYS, &IA3, &VERA, &BOTTLENECK, &virtual_tokens::KEYS];
 
-    pub(super) fn read(table: &Table) -> Result<Self, Error> {
+    pub(super) fn read(table: &Table, root: &Path) -> Result<Self, Error> {
         table.check_keys(&Self::KEYS.concat())?;
         let kind = table.required("kind")?;
         let method = match kind.choice(&KINDS)? {
@@ -216,6 +276,9 @@ impl MethodSpec {
             Kind::Vera => read_vera(table)?,
             Kind::Bottleneck => read_bottleneck(table)?,
             Kind::LnTuning => Method::LnTuning { targets: read_targets(table)? },
+            Kind::PromptTuning => virtual_tokens::read_prompt(table)?,
+            Kind::PrefixTuning => virtual_tokens::read_prefix(table)?,
+            Kind::PTuning => virtual_tokens::read_p_tuning(table)?,
             Kind::BitFit => Method::BitFit,
             Kind::Full => Method::Full,
             Kind::Head => Method::Head,
@@ -232,6 +295,20 @@ impl MethodSpec {
             learning_rate: match table.get("learning_rate") {
                 None => None,
                 Some(value) => Some(super::training::read_learning_rate(&value)?),
+            },
+            start: match table.get("start") {
+                None => None,
+                Some(value) if matches!(method, Method::Full) => {
+                    return Err(value
+                        .invalid("full fine-tuning goes on from a whole model: name its folder as the model's path"));
+                }
+                Some(value) if method.is_taken_from_base() => {
+                    return Err(value.invalid(
+                        "an adapter that started by `init_lora_weights` is kept as plain LoRA of twice its `rank` and `alpha` (with \
+                         `use_rslora`, √2 times its `alpha`): give those, without `init_lora_weights`",
+                    ));
+                }
+                Some(value) => Some(Location::new(root, value.string()?)),
             },
             method,
         })

@@ -166,8 +166,8 @@ fn a_name_that_is_not_known_is_reported_with_the_nearest() {
     check(
         "\"lora\"",
         "\"lroa\"",
-        "29: `kind` in [[method]]: \"lroa\" is not known; the nearest of lora, adalora, ia3, vera, bottleneck, ln-tuning, bitfit, full, \
-         head is \"lora\"",
+        "29: `kind` in [[method]]: \"lroa\" is not known; the nearest of lora, adalora, ia3, vera, bottleneck, ln-tuning, \
+         prompt-tuning, prefix-tuning, p-tuning, bitfit, full, head is \"lora\"",
     );
     check(
         "method = \"full\"\ntask = \"ddi\"",
@@ -311,6 +311,25 @@ fn keys_that_do_not_go_together_are_refused() {
 }
 
 #[test]
+fn a_quantised_base_is_for_methods_that_freeze_it() {
+    let quantised = GRID.replace("epochs = 5", "epochs = 5\nbase_precision = \"nf4\"");
+    let error = parse(&quantised).expect_err("full fine-tuning").to_string();
+    assert!(error.contains("method full") && error.contains("cannot be trained"), "{error}");
+    let spared = quantised.replace("learning_rate = 5e-4", "base_precision = \"fp32\"");
+    let runs = parse(&spared).expect("a grid").runs();
+    let held = |method: &str| {
+        let run = runs.iter().find(|run| run.method.name == method).expect("a run");
+        run.training.base_precision
+    };
+    assert_eq!((held("lora-r4"), held("full")), (Some(BasePrecision::Nf4), Some(BasePrecision::Fp32)));
+    check(
+        "epochs = 5",
+        "epochs = 5\nbase_precision = \"int4\"",
+        "39: `base_precision` in [training]: \"int4\" is not known; the nearest of fp32, bf16, int8, nf4 is \"int8\"",
+    );
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_reported_with_its_line() {
     let error = parse("name = \"a\"\nseeds = [1,\n[training]\n").expect_err("broken TOML");
     let text = error.to_string();
@@ -382,6 +401,29 @@ fn variants_of_lora_and_the_other_methods_survive_a_run_file() {
         ("kind = \"vera\"\nrank = 7\nprojection_prng_key = 3".into(), vera),
         ("kind = \"adalora\"\nalpha = 4\ninit_r = 6\ntarget_r = 3\ntinit = 2\ndelta_t = 5".into(), adalora),
         ("kind = \"bottleneck\"\nplacement = \"pfeiffer\"\nbottleneck_size = 5".into(), pfeiffer),
+        (
+            "kind = \"prompt-tuning\"\nprompt_tuning_init = \"text\"\nprompt_tuning_init_text = \"Which?\"".into(),
+            Method::PromptTuning {
+                num_virtual_tokens: 20,
+                prompt_tuning_init: PromptStart::Text,
+                prompt_tuning_init_text: Some("Which?".into()),
+            },
+        ),
+        (
+            "kind = \"prefix-tuning\"\nnum_virtual_tokens = 5\nprefix_projection = true\nencoder_hidden_size = 9"
+                .into(),
+            Method::PrefixTuning { num_virtual_tokens: 5, prefix_projection: true, encoder_hidden_size: Some(9) },
+        ),
+        (
+            "kind = \"p-tuning\"\nencoder = \"lstm\"\nencoder_num_layers = 1\nencoder_dropout = 0.5".into(),
+            Method::PTuning {
+                num_virtual_tokens: 20,
+                encoder: PromptEncoder::Lstm,
+                encoder_hidden_size: None,
+                encoder_num_layers: Some(1),
+                encoder_dropout: Some(0.5),
+            },
+        ),
         ("kind = \"ln-tuning\"".into(), Method::LnTuning { targets: Vec::new() }),
         ("kind = \"bitfit\"".into(), Method::BitFit),
     ] {
@@ -406,6 +448,22 @@ fn settings_of_lora_that_mean_nothing_are_refused() {
         ("rank = 4\nd_initial = 0.2", "methods of kind \"lora\" have no such key"),
     ] {
         let error = parse(&GRID.replace("rank = 4", settings)).expect_err("no plan").to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn settings_of_virtual_tokens_that_mean_nothing_are_refused() {
+    let lora = "kind = \"lora\"\nrank = 4";
+    for (settings, says) in [
+        ("kind = \"prompt-tuning\"\nnum_virtual_tokens = 0", "expected a whole number of at least 1, found 0"),
+        ("kind = \"prompt-tuning\"\nprompt_tuning_init = \"text\"", "expected `prompt_tuning_init_text` beside it"),
+        ("kind = \"prompt-tuning\"\nprompt_tuning_init_text = \"x\"", "means nothing without `prompt_tuning_init"),
+        ("kind = \"prefix-tuning\"\nencoder_hidden_size = 8", "means nothing without `prefix_projection = true`"),
+        ("kind = \"p-tuning\"\nencoder_dropout = 0.1", "means nothing without `encoder = \"lstm\"`"),
+        ("kind = \"p-tuning\"\ntargets = [\"query\"]", "methods of kind \"p-tuning\" have no such key"),
+    ] {
+        let error = parse(&GRID.replace(lora, settings)).expect_err("no plan").to_string();
         assert!(error.contains(says), "{error}");
     }
 }

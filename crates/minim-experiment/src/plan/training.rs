@@ -37,7 +37,7 @@ pub struct TrainingSpec {
     pub precision: Precision,
     /// Number format in which frozen weights are held; `None` for that of the computation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_precision: Option<Precision>,
+    pub base_precision: Option<BasePrecision>,
     /// Whether cheap intermediate results are computed again in the backward pass instead of being kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gradient_checkpointing: bool,
@@ -118,7 +118,34 @@ pub enum Precision {
     Bf16,
 }
 
+/// Number format in which the frozen weights of an adapted model are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BasePrecision {
+    /// 32-bit floating point.
+    Fp32,
+    /// bfloat16, matrices only.
+    Bf16,
+    /// 8-bit integers for the weights of linear layers, a scale for each output; other matrices in bfloat16.
+    Int8,
+    /// 4-bit NormalFloat with double quantisation (QLoRA) for the weights of linear layers; other matrices in bfloat16.
+    Nf4,
+}
+
+impl BasePrecision {
+    /// Whether weights are held in codes, which cannot be trained.
+    pub fn is_quantised(self) -> bool {
+        matches!(self, Self::Int8 | Self::Nf4)
+    }
+}
+
 const SCHEDULES: [(&str, Schedule); 2] = [("linear", Schedule::Linear), ("constant", Schedule::Constant)];
+const BASE_PRECISIONS: [(&str, BasePrecision); 4] = [
+    ("fp32", BasePrecision::Fp32),
+    ("bf16", BasePrecision::Bf16),
+    ("int8", BasePrecision::Int8),
+    ("nf4", BasePrecision::Nf4),
+];
 const PRECISIONS: [(&str, Precision); 2] = [("fp32", Precision::Fp32), ("bf16", Precision::Bf16)];
 
 /// Those training settings that a `[training]` or `[[override]]` table names.
@@ -136,7 +163,7 @@ pub struct TrainingPatch {
     early_stopping_patience: Option<usize>,
     evaluate_every: Option<EvaluateEvery>,
     precision: Option<Precision>,
-    base_precision: Option<Precision>,
+    base_precision: Option<BasePrecision>,
     gradient_checkpointing: Option<bool>,
 }
 
@@ -180,7 +207,7 @@ impl TrainingPatch {
             evaluate_every: table.get("evaluate_every").map(|value| read_evaluate_every(&value)).transpose()?,
             precision: table.get("precision").map(|value| value.choice(&PRECISIONS)).transpose()?,
             gradient_checkpointing: table.get("gradient_checkpointing").map(|value| value.boolean()).transpose()?,
-            base_precision: table.get("base_precision").map(|value| value.choice(&PRECISIONS)).transpose()?,
+            base_precision: table.get("base_precision").map(|value| value.choice(&BASE_PRECISIONS)).transpose()?,
         })
     }
 

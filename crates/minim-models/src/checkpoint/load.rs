@@ -1,9 +1,10 @@
 //! Strict loading: every parameter finds its tensor and every tensor its parameter, or the error names it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::values::Held;
 use super::weights::Weights;
@@ -28,18 +29,18 @@ pub(super) struct Report {
 }
 
 /// Loads the parameters of `model`. Checkpoints saved without the family's prefix are understood too. `ignored` are (prefix, description) of
-/// tensors that this model may have no use for. `held` tells by a parameter's published name in which precision to hold it.
+/// tensors that this model may have no use for.
 pub(super) fn fill<M: Module>(
     model: M,
-    weights: &Weights,
+    weights: &Arc<Weights>,
     family: &Family,
     optional: &[Optional],
     ignored: &[(&str, &str)],
-    held: &dyn Fn(&str) -> Held,
+    how: How,
 ) -> Result<(M, Report), Error> {
     let stored = canonical_names(weights, family)?;
     let mut fill =
-        Fill { weights, stored, held, path: Vec::new(), missing: Vec::new(), misshapen: Vec::new(), failed: None };
+        Fill { weights, stored, how, path: Vec::new(), missing: Vec::new(), misshapen: Vec::new(), failed: None };
     let model = model.map(&mut fill);
     let Fill { stored, mut missing, misshapen, failed, .. } = fill;
     if let Some(error) = failed {
@@ -73,7 +74,7 @@ pub(super) fn fill<M: Module>(
 }
 
 /// From canonical to stored names, buffers left out.
-fn canonical_names(weights: &Weights, family: &Family) -> Result<BTreeMap<String, String>, Error> {
+pub(super) fn canonical_names(weights: &Weights, family: &Family) -> Result<BTreeMap<String, String>, Error> {
     let mut stored = BTreeMap::new();
     for name in weights.shapes().keys() {
         if family.buffers.iter().any(|buffer| name.ends_with(buffer)) {
@@ -103,10 +104,19 @@ fn canonical(name: &str, family: &Family) -> String {
     if bare { format!("{}{name}", family.prefix) } else { name }
 }
 
+/// How parameters are to be held, by their published names.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    /// In which precision a matrix is.
+    pub(super) held: &'a dyn Fn(&str) -> Held,
+    /// Whether the weight of a linear layer is read when it is first used, and in fp32.
+    pub(super) later: &'a dyn Fn(&str) -> bool,
+}
+
 struct Fill<'a> {
-    weights: &'a Weights,
+    weights: &'a Arc<Weights>,
     stored: BTreeMap<String, String>,
-    held: &'a dyn Fn(&str) -> Held,
+    how: How<'a>,
     path: Vec<(String, String)>,
     missing: Vec<String>,
     misshapen: Vec<String>,
@@ -149,11 +159,22 @@ impl ModuleMapper for Fill<'_> {
         };
         let (id, device) = (param.id, param.lazy_device());
         // A vector is a bias or a normalisation's: few bytes, and statistics need the bits.
-        let held = if D == 2 { (self.held)(&name) } else { Held::F32 };
+        let later = transposed && (self.how.later)(&name);
+        let held = if D == 2 && !later { (self.how.held)(&name) } else { Held::F32 };
         let dtype = match held {
             Held::F32 => DType::F32,
             Held::Bf16 => DType::BF16,
         };
+        if later {
+            drop(values);
+            let (weights, sizes) = (self.weights.clone(), param.lazy_shape());
+            let init = move |device: &Device, _: bool| match weights.values(&stored) {
+                Ok(values) => Tensor::from_data(values.into_data(shape, transposed, held), (device, dtype)),
+                // It could be read a moment ago. What is not finite ends a training with an error.
+                Err(_) => Tensor::full(shape, f32::NAN, device),
+            };
+            return Param::uninitialized(id, init, device, true, sizes);
+        }
         let tensor = Tensor::from_data(values.into_data(shape, transposed, held), (&device, dtype));
         param.transform_for_load(tensor, id)
     }

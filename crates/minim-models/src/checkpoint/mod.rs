@@ -1,5 +1,6 @@
 //! Model folders: reading, strict loading, writing.
 
+mod fingerprint;
 mod load;
 mod pickle;
 mod save;
@@ -7,11 +8,12 @@ mod values;
 mod weights;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::Device;
 
 use crate::{Classifier, Config, Error, HeadKind, MaskedLm, initialise};
-use load::{Optional, fill};
+use load::{How, Optional, fill};
 use values::Held;
 use weights::Weights;
 
@@ -23,6 +25,7 @@ pub struct Checkpoint {
     folder: PathBuf,
     config: Config,
     bf16: bool,
+    lazy: bool,
 }
 
 /// A loaded model, and what is to be said about its loading.
@@ -53,13 +56,19 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Io`] and [`Error::Format`] name the file.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Ok(Self { folder: folder.into(), config: Config::read(&folder.join("config.json"))?, bf16: false })
+        Ok(Self { folder: folder.into(), config: Config::read(&folder.join("config.json"))?, bf16: false, lazy: false })
     }
 
     /// Holds the matrices of the backbone in bf16, half the bytes, whatever the file holds them in: for a base that stays frozen. The head,
     /// biases and normalisations stay in fp32.
     pub fn bf16(self) -> Self {
         Self { bf16: true, ..self }
+    }
+
+    /// Reads the weights of linear layers when they are first used, the head's apart: for a base whose weights are made smaller one by one, so
+    /// that they are never in memory together. They are in fp32 whatever else is not. Loading reads each once, to know that it can be read.
+    pub fn lazy(self) -> Self {
+        Self { lazy: true, ..self }
     }
 
     /// The model's configuration.
@@ -113,6 +122,16 @@ impl Checkpoint {
         self.load(model, &optional, &ignored, seed)
     }
 
+    /// SHA-256 over the names, shapes and values of the backbone's tensors: what an adapter stands on. It does not depend on the container,
+    /// on whether names have the family's prefix, or on which head lies beside the backbone; numbers held in 16 bits count as their
+    /// 32-bit values.
+    ///
+    /// # Errors
+    /// [`Error::NoWeights`], [`Error::Io`] and [`Error::Format`] name the file.
+    pub fn fingerprint(&self) -> Result<[u8; 32], Error> {
+        fingerprint::of(&Weights::open(&self.folder)?, self.config.family())
+    }
+
     fn load<M: burn::module::Module>(
         &self,
         model: M,
@@ -120,14 +139,15 @@ impl Checkpoint {
         ignored: &[(&str, &str)],
         seed: u64,
     ) -> Result<Loaded<M>, Error> {
-        let weights = Weights::open(&self.folder)?;
+        let weights = Arc::new(Weights::open(&self.folder)?);
         let family = self.config.family();
         let head_modules = self.config.head_modules();
         let held = |name: &str| {
             let frozen = self.bf16 && !minim_adapters::is_saved_whole(name, &head_modules);
             if frozen { Held::Bf16 } else { Held::F32 }
         };
-        let (model, report) = fill(model, &weights, family, optional, ignored, &held)?;
+        let later = |name: &str| self.lazy && !minim_adapters::is_saved_whole(name, &head_modules);
+        let (model, report) = fill(model, &weights, family, optional, ignored, How { held: &held, later: &later })?;
         let model = initialise(model, self.config.initializer_range(), seed, |name| {
             report.fresh.iter().any(|optional| name.starts_with(&optional.prefix))
         });

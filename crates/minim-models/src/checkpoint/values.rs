@@ -1,5 +1,6 @@
 use burn::tensor::TensorData;
 use half::{bf16, f16};
+use sha2::{Digest, Sha256};
 
 /// How a weight file holds numbers. All containers here are little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,22 @@ pub(crate) enum Held {
 }
 
 impl Values {
+    /// Adds the values, as 32-bit numbers, to a hash.
+    pub(super) fn digest(&self, hash: &mut Sha256) {
+        fn add<T: Copy>(hash: &mut Sha256, values: &[T], to_f32: impl Fn(T) -> f32) {
+            // By parts that stay in the cache, so that no second copy of the tensor is made.
+            for part in values.chunks(4096) {
+                let bytes: Vec<u8> = part.iter().flat_map(|&value| to_f32(value).to_le_bytes()).collect();
+                hash.update(&bytes);
+            }
+        }
+        match self {
+            Values::F32(values) => add(hash, values, |value| value),
+            Values::F16(values) => add(hash, values, f16::to_f32),
+            Values::Bf16(values) => add(hash, values, bf16::to_f32),
+        }
+    }
+
     /// As the data of a parameter of this shape. `transposed` if the file holds the rows and columns of a matrix exchanged.
     pub(super) fn into_data(self, shape: Vec<usize>, transposed: bool, held: Held) -> TensorData {
         match held {

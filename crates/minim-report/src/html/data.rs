@@ -1,6 +1,9 @@
 //! Where the numbers come from: data, models, methods, settings, machines.
 
-use minim_experiment::{EvaluateEvery, Init, LoraVariant, Method, Precision, Record, Schedule, TaskKind};
+use minim_experiment::{
+    BasePrecision, EvaluateEvery, Init, LoraVariant, Method, Precision, PromptEncoder, PromptStart, Record, Schedule,
+    TaskKind,
+};
 
 use super::results::metric_title;
 use crate::provenance::{distinct, machine, plural, versions};
@@ -121,6 +124,25 @@ fn describe(method: &Method) -> String {
             "bottleneck adapters ({placement:?}): width {bottleneck_size}, {non_linearity:?}, behind {}; and the head",
             layers(targets)
         ),
+        Method::PromptTuning { num_virtual_tokens, prompt_tuning_init, .. } => {
+            let start = match prompt_tuning_init {
+                PromptStart::Random => "random vectors",
+                PromptStart::SampleVocab => "tokens of the vocabulary",
+                PromptStart::Text => "a text",
+            };
+            format!("prompt tuning: {num_virtual_tokens} virtual tokens, from {start}; and the head")
+        }
+        Method::PrefixTuning { num_virtual_tokens, prefix_projection, .. } => {
+            let made = if *prefix_projection { ", made by a projection" } else { "" };
+            format!("prefix tuning: {num_virtual_tokens} keys and values in each layer{made}; and the head")
+        }
+        Method::PTuning { num_virtual_tokens, encoder, .. } => {
+            let encoder = match encoder {
+                PromptEncoder::Mlp => "MLP",
+                PromptEncoder::Lstm => "LSTM",
+            };
+            format!("P-tuning: {num_virtual_tokens} virtual tokens, made by an {encoder}; and the head")
+        }
         Method::LnTuning { targets } if targets.is_empty() => "the normalisations and the head".into(),
         Method::LnTuning { targets } => format!("the normalisations {}; and the head", layers(targets)),
         Method::BitFit => "every bias and the head".into(),
@@ -161,6 +183,12 @@ fn training(record: &Record) -> String {
         Precision::Fp32 => "fp32".into(),
         Precision::Bf16 => "bf16".into(),
     });
+    parts.extend(t.base_precision.map(|held| match held {
+        BasePrecision::Fp32 => "frozen base in fp32".into(),
+        BasePrecision::Bf16 => "frozen base in bf16".into(),
+        BasePrecision::Int8 => "frozen base in int8".into(),
+        BasePrecision::Nf4 => "frozen base in NF4".into(),
+    }));
     parts.join(", ")
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn grid(seeds: &[u64]) -> Vec<Record> {
 }
 
 fn methods() -> Vec<MethodSpec> {
-    let named = |name: &str, method| MethodSpec { name: name.into(), learning_rate: None, method };
+    let named = |name: &str, method| MethodSpec { name: name.into(), learning_rate: None, start: None, method };
     let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     vec![
         named("head", Method::Head),
@@ -219,6 +219,7 @@ pub(crate) fn finished(model: &Model, method: &MethodSpec, task: &TaskSpec, seed
             peak_device_memory_bytes: None,
             kept_bytes: 4 * trainable + 1200,
             base_bytes: 2 * model.parameters,
+            base_memory_bytes: Some(4 * model.parameters),
         }),
         parameters: Some(Parameters { total, trainable, adapter, head }),
         notes: vec!["checkpoint has no pooler: a fresh one is trained and saved".into()],

@@ -1,0 +1,48 @@
+use burn::tensor::module::linear;
+use burn::tensor::{DType, Tensor};
+
+use crate::Quantised;
+
+/// The weight of a layer as an adapter sees it.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, for one product")]
+pub enum Weight<'a> {
+    /// `[in, out]`, in the precision of the layer's input.
+    Dense(Tensor<2>),
+    /// In few bits, and frozen.
+    Quantised(&'a Quantised),
+}
+
+impl Weight<'_> {
+    /// The layer without an adapter: `x·W + b`.
+    ///
+    /// # Shapes
+    /// - `x`: `[.., in]`
+    /// - `bias`: `[out]`
+    /// - output: `[.., out]`
+    pub fn product<const D: usize>(&self, x: Tensor<D>, bias: Option<Tensor<1>>) -> Tensor<D> {
+        match self {
+            Weight::Dense(weight) => linear(x, weight.clone(), bias),
+            Weight::Quantised(weight) => match bias {
+                None => weight.forward(x),
+                Some(bias) => weight.forward(x) + bias.unsqueeze::<D>(),
+            },
+        }
+    }
+
+    /// `[in, out]`
+    pub fn dims(&self) -> [usize; 2] {
+        match self {
+            Weight::Dense(weight) => weight.dims(),
+            Weight::Quantised(weight) => weight.dims(),
+        }
+    }
+
+    /// The weight as numbers, `[in, out]`, without a graph: for norms, since a product with it would be kept.
+    pub(crate) fn detached(&self) -> Tensor<2> {
+        match self {
+            Weight::Dense(weight) => weight.clone().detach(),
+            Weight::Quantised(weight) => weight.dense(DType::F32),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How the frozen base of an adapted model is held.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{FloatDType, Tensor};
+use minim_adapters::{Format, Method, Quantisation, attach, attach_quantised, is_saved_whole};
+use minim_experiment::BasePrecision;
+use minim_models::published_name;
+
+use crate::Error;
+use crate::device::remade;
+
+/// Prepares a model for training by `method`, its frozen base held in `precision`, and says how many bytes the model takes without what the
+/// adapter brings in.
+///
+/// So held are the weights of linear layers; other matrices, embeddings, are in bf16 wherever they are not in fp32. Biases and normalisations
+/// stay as they are: they are few bytes, and statistics need the bits.
+///
+/// # Errors
+/// [`Error::Adapter`] for settings out of range, for targets that match nothing, and for full fine-tuning in 8 or 4 bits.
+pub fn attach_in<M: Module>(
+    model: M,
+    method: &Method,
+    modules_to_save: &[String],
+    seed: u64,
+    precision: BasePrecision,
+) -> Result<(M, u64), Error> {
+    let format = match precision {
+        BasePrecision::Bf16 if *method == Method::Full => None,
+        BasePrecision::Fp32 => None,
+        BasePrecision::Bf16 => Some(Format::Bf16),
+        BasePrecision::Int8 => Some(Format::Int8),
+        BasePrecision::Nf4 => Some(Format::Nf4),
+    };
+    let mut walk = Base { modules_to_save, quantised: format.is_some(), path: Vec::new(), bytes: 0 };
+    let (model, quantised) = match format {
+        None => (attach(model, method, modules_to_save, seed, published_name)?, 0),
+        Some(format) => {
+            let how = Quantisation { format, product: remade };
+            let (model, bytes) = attach_quantised(model, method, modules_to_save, seed, published_name, how)?;
+            (model.map(&mut walk), bytes)
+        }
+    };
+    model.visit(&mut walk);
+    Ok((model, walk.bytes + quantised))
+}
+
+/// Halves the frozen matrices, and counts bytes.
+struct Base<'a> {
+    modules_to_save: &'a [String],
+    /// Whether the weights of frozen linear layers are held elsewhere.
+    quantised: bool,
+    path: Vec<(String, String)>,
+    bytes: u64,
+}
+
+impl Base<'_> {
+    fn path(&self) -> String {
+        self.path.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".")
+    }
+
+    fn in_adapter(&self) -> bool {
+        self.path.iter().any(|(_, container)| container == "Reparameterization")
+    }
+
+    fn is_trained_whole(&self) -> bool {
+        is_saved_whole(&published_name(&self.path()), self.modules_to_save)
+    }
+
+    /// Whether this is the weight of a layer that is held in few bits.
+    fn is_elsewhere(&self) -> bool {
+        let in_linear =
+            self.path.last().is_some_and(|(name, container)| name == "weight" && container == "Struct:Linear");
+        self.quantised && in_linear && !self.is_trained_whole()
+    }
+}
+
+impl ModuleMapper for Base<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push((name.into(), container.into()));
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let stays = D != 2 || self.in_adapter() || self.is_trained_whole() || self.is_elsewhere();
+        if stays { param } else { param.map(|tensor| tensor.cast(FloatDType::BF16)) }
+    }
+}
+
+impl ModuleVisitor for Base<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push((name.into(), container.into()));
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.in_adapter() && !self.is_elsewhere() {
+            // The base: this would merge an adapter.
+            self.bytes += (param.lazy_shape().num_elements() * param.base().dtype().size()) as u64;
+        }
+    }
+}
