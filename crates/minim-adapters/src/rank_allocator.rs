@@ -19,8 +19,8 @@ use crate::walk::Walk;
 pub struct RankAllocator {
     config: AdaLoraConfig,
     step: usize,
-    /// By layer and factor.
-    moments: HashMap<String, Moments>,
+    /// By layer and factor, in an order, so that sums over factors are rounded alike each time.
+    moments: BTreeMap<String, Moments>,
     /// Which ranks of each layer the last allocation left.
     left: HashMap<String, Vec<bool>>,
 }
@@ -46,7 +46,7 @@ impl StepGradients {
 impl RankAllocator {
     /// An allocator before the first step, for settings that know all steps.
     pub fn new(config: AdaLoraConfig) -> Self {
-        Self { config, step: 0, moments: HashMap::new(), left: HashMap::new() }
+        Self { config, step: 0, moments: BTreeMap::new(), left: HashMap::new() }
     }
 
     /// To be called after each optimiser step, with the model that came out of it and the gradients that went in. Returns the model with the

@@ -445,7 +445,7 @@ fn train_one(file: &Path, out: &Path, cache: bool, device: Choice) -> Result<(),
     let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
     let record = train(run, Options { device, folder, cache, renderer }).map_err(|error| match error {
         Error::Input(what) => Error::Input(format!("{}: {what}", file.display())),
-        Error::Adapter(error @ minim_adapters::Error::NoTarget { .. }) => {
+        Error::Adapter(error @ (minim_adapters::Error::NoTarget { .. } | minim_adapters::Error::Setting { .. })) => {
             Error::Input(format!("{}: method {}: {error}", file.display(), run.method.name))
         }
         other => other,

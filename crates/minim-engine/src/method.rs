@@ -215,6 +215,7 @@ pub fn targets_note(method: &Method, config: &Config) -> Option<String> {
     let defaults = config.default_targets();
     let (attention, feed_forward) = defaults.block_ends;
     let both = [attention, feed_forward].concat();
+    let mut without = String::new();
     let (targets, default, from_peft) = match method {
         Method::Full | Method::Head | Method::BitFit => return None,
         Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => return None,
@@ -222,8 +223,11 @@ pub fn targets_note(method: &Method, config: &Config) -> Option<String> {
         Method::AdaLora(adalora) => (&adalora.targets, defaults.adalora, defaults.from_peft),
         Method::Ia3(ia3) => (&ia3.targets, defaults.ia3, defaults.from_peft),
         Method::Vera(vera) => (&vera.targets, defaults.lora, defaults.from_peft),
-        Method::Bottleneck(bottleneck) => match bottleneck.restriction.exclude {
-            Some(_) => (&bottleneck.targets, feed_forward, false),
+        Method::Bottleneck(bottleneck) => match &bottleneck.restriction.exclude {
+            Some(excluded) => {
+                without = format!(" without {excluded}");
+                (&bottleneck.targets, feed_forward, false)
+            }
             None => (&bottleneck.targets, &both[..], false),
         },
         Method::LnTuning(ln_tuning) => (&ln_tuning.targets, defaults.ln, defaults.ln_from_peft),
@@ -233,5 +237,5 @@ pub fn targets_note(method: &Method, config: &Config) -> Option<String> {
         (true, false) => format!(", minim's default for {}, where peft has none", config.model_type()),
         (false, _) => String::new(),
     };
-    Some(format!("{} targets: {targets}{whose}", method.name()))
+    Some(format!("{} targets: {targets}{without}{whose}", method.name()))
 }

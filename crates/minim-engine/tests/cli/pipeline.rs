@@ -169,7 +169,11 @@ fn adalora_takes_ranks_away_while_it_is_trained() {
     assert!((9..16).contains(&gone), "{singular_values:?}");
 
     TEXTS.write(&scratch, r#"name = "adalora", kind = "adalora", tinit = 5, tfinal = 4"#);
-    scratch.refused_saying("train texts.toml --out again", &["tinit + tfinal", "5 + 4 of 9 steps"]);
+    scratch.refused_saying(
+        "train texts.toml --out again",
+        &["texts.toml: method adalora", "tinit + tfinal is 5 + 4 of 9 steps"],
+    );
+    assert!(scratch.files("again").is_empty(), "nothing is begun");
 }
 
 /// In few bits while it trains, evaluates and predicts; a merged model is the one that was trained, its weights made dense.
@@ -197,6 +201,35 @@ fn a_base_in_few_bits_goes_through_every_command() {
     }
     assert_eq!(sizes[0], 4 * TEXTS.total);
     assert!(sizes.windows(2).all(|pair| pair[1] < pair[0]), "{sizes:?}");
+}
+
+/// The other adapters on linear layers, and those that cannot be there.
+#[test]
+fn adalora_and_bottlenecks_stand_on_a_base_in_few_bits_and_pissa_does_not() {
+    for (name, held) in
+        [("adalora", "nf4"), ("houlsby", "int8"), ("pissa", "nf4"), ("olora", "int8"), ("pissa", "bf16")]
+    {
+        let row = METHODS.iter().find(|row| row.name == name).unwrap();
+        let (scratch, task) = (Scratch::new(), TEXTS);
+        task.write(&scratch, row.settings);
+        scratch
+            .edit("texts.toml", |plan| plan.replace("epochs = 3", &format!("epochs = 3\nbase_precision = \"{held}\"")));
+        if row.settings.contains("init_lora_weights") && held != "bf16" {
+            let says = [&format!("texts.toml: method {name}: init_lora_weights is {name}"), "int8 or nf4"];
+            scratch.refused_saying("train texts.toml --out out", &says);
+            assert!(scratch.files("out").is_empty(), "nothing is begun");
+            continue;
+        }
+        scratch.done("train texts.toml --out out");
+        let record = scratch.record("out");
+        let run = format!("out/{}", record.run_id);
+        check_parameters(task, &record, row);
+        check_evaluation(&scratch, task, &record, &run);
+        let predictions = check_predictions(&scratch, task, &record, &run);
+        if row.to_merged {
+            check_merged(&scratch, task, &run, row, &predictions);
+        }
+    }
 }
 
 fn every_method(task: TinyTask) {

@@ -444,6 +444,7 @@ fn settings_of_lora_that_mean_nothing_are_refused() {
         ("rank = 4\nrank_pattern = { query = 0 }", "expected a whole number of at least 1, found 0"),
         ("rank = 4\ninit_r = 4", "methods of kind \"lora\" have no such key"),
         ("rank = 4\nlr_ratio = 0", "expected a number above 0, found 0"),
+        ("rank = 4\ninit_lora_weights = \"pissa\"\nstart = \"x\"", "`start` in [[method]]: an adapter that started by"),
         ("rank = 4\ninit_lora_weights = \"pissa_niter_x\"", "expected \"pissa\", \"pissa_niter_N\""),
         ("rank = 4\nd_initial = 0.2", "methods of kind \"lora\" have no such key"),
     ] {
