@@ -1,10 +1,12 @@
 //! Parameter counts from a `config.json` alone, equal to the study's table and to transformers and peft.
 
 use minim_adapters::{
-    Bias, Counts, EncoderKind, Ia3Config, LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig,
-    PromptTuningConfig, Targets, VeraConfig,
+    AdaLoraConfig, Bias, BottleneckConfig, Counts, EncoderKind, Ia3Config, LnTuningConfig, LoraConfig, LoraStart,
+    Method, PTuningConfig, PrefixTuningConfig, PromptTuningConfig, Targets, VeraConfig,
 };
+use minim_engine::bottleneck;
 use minim_engine::count::from_config;
+use minim_experiment::Placement;
 use minim_models::HeadKind;
 use serde::Deserialize;
 
@@ -102,6 +104,8 @@ fn counts_of_each_method_follow_its_formula() {
     // Query, key, value and attention's output; both layers of the feed-forward block; two normalisations; and those of embeddings and pooler.
     let biases = layers * (4 * width + inner + width + 2 * width) + width + width;
     let norms = (1 + 2 * layers) * 2 * width;
+    // Beside A and B a singular value for each of twelve ranks.
+    let adalora = layers * 2 * 12 * (width + width + 1);
     let plain = LoraConfig::default;
     let prefix = PrefixTuningConfig::new(layers, 12, width);
     let projected = PrefixTuningConfig { projection: Some(64), ..prefix.clone() };
@@ -115,6 +119,7 @@ fn counts_of_each_method_follow_its_formula() {
         (lora(plain()), factors, factors),
         (lora(LoraConfig { use_rslora: true, ..plain() }), factors, factors),
         (lora(LoraConfig { use_dora: true, ..plain() }), factors + layers * 2 * width, factors + layers * 2 * width),
+        (lora(LoraConfig { start: LoraStart::Pissa, ..plain() }), factors, factors),
         (lora(LoraConfig { freeze_a: true, ..plain() }), factors, factors / 2),
         (lora(LoraConfig { bias: Bias::LoraOnly, ..plain() }), factors, factors + layers * 2 * width),
         (lora(LoraConfig { bias: Bias::All, ..plain() }), factors, factors + biases),
@@ -125,6 +130,7 @@ fn counts_of_each_method_follow_its_formula() {
             layers * (4 * 2 * width + 2 * (width + inner)) + 2 * width,
         ),
         (count(Method::Vera(VeraConfig::default())), layers * 2 * (256 + width), layers * 2 * (256 + width)),
+        (count(Method::AdaLora(AdaLoraConfig::default())), adalora, adalora),
         (count(Method::LnTuning(LnTuningConfig::default())), 0, norms),
         (count(Method::BitFit), 0, biases),
         (count(Method::PromptTuning(PromptTuningConfig::default())), 20 * width, 20 * width),
@@ -156,5 +162,30 @@ fn layer_norm_tuning_finds_the_normalisations_of_every_family() {
         };
         let counts = from_config(&path, HeadKind::Token, 2, method, &cpu()).unwrap();
         assert_eq!(counts.trainable - counts.head, layers_norms * width, "{config}");
+    }
+}
+
+/// Both blocks of a layer in every family, and nothing else; the feed-forward block alone for Pfeiffer's.
+#[test]
+fn bottlenecks_stand_behind_the_blocks_of_every_family() {
+    for (config, houlsby, pfeiffer, width) in [
+        ("bert-tiny.json", 2 * 2, 2, 128),
+        ("roberta-base.json", 2 * 12, 12, 768),
+        ("distilbert-base-uncased.json", 2 * 6, 6, 768),
+        // Four feed-forward blocks a layer, all in the narrow part.
+        ("mobilebert-uncased.json", 5 * 24, 4 * 24, 128),
+        ("tinyllama-1.1b.json", 2 * 22, 22, 2048),
+        ("modernbert-base.json", 2 * 22, 22, 768),
+    ] {
+        for (placement, places) in [(Placement::Houlsby, houlsby), (Placement::Pfeiffer, pfeiffer)] {
+            let path = folder("../configs").join(config);
+            let method = |config: &minim_models::Config| {
+                Method::Bottleneck(BottleneckConfig { size: 16, ..bottleneck(placement, &[], config) })
+            };
+            let counts = from_config(&path, HeadKind::Sequence, 2, method, &cpu()).unwrap();
+            // Two projections and their biases.
+            assert_eq!(counts.adapter, places * (2 * 16 * width + 16 + width), "{config}");
+            assert_eq!(counts.trainable, counts.adapter + counts.head, "{config}");
+        }
     }
 }

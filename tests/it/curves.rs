@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::optim::lr_scheduler::LrScheduler;
+use minim_adapters::{Method, RankAllocator, StepGradients};
 use minim_engine::{WarmUp, clip, global_norm, optimizer};
 use minim_experiment::Schedule;
 use serde::Deserialize;
 
-use crate::fixtures::{Inputs, Published, cpu, cross_entropy, flat_logits, in_training, json, places, values};
+use crate::fixtures::{
+    Inputs, Published, cpu, cross_entropy, flat_logits, in_training, json, penalised, places, values,
+};
 
 #[derive(Deserialize)]
 struct Curves {
@@ -59,18 +62,23 @@ impl Step {
 fn twenty_steps_equal_those_of_the_trainer() {
     let curves: Curves = json("curves.json");
     let batches: BTreeMap<String, Vec<Step>> = json("batches.json");
-    assert_eq!(curves.runs.len(), 16, "a fixture without a test");
+    assert_eq!(curves.runs.len(), 18, "a fixture without a test");
     let Settings { weight_decay, warmup_steps, max_steps, max_grad_norm } = curves.settings;
     for (name, curve) in curves.runs {
         let device = cpu().autodiff();
-        let (mut model, ..) = in_training(&curve.base, curve.adapter.as_deref(), &device);
+        let (mut model, method, _) = in_training(&curve.base, curve.adapter.as_deref(), &device);
+        let mut allocator = match &method {
+            Method::AdaLora(config) => Some(RankAllocator::new(config.clone())),
+            _ => None,
+        };
         let peak = curve.learning_rate.iter().copied().fold(0.0, f64::max);
         let mut schedule = WarmUp::new(peak, warmup_steps as f64 / max_steps as f64, max_steps, Schedule::Linear);
         let (decay, lr_ratio) = (curve.weight_decay.unwrap_or(weight_decay), curve.lr_ratio.unwrap_or(1.0));
         let mut optimizer = optimizer(&model, decay, lr_ratio);
         let batches = &batches[&curve.batches];
         let loss_of = |model: &minim_models::Classifier, step: &Step| {
-            cross_entropy(flat_logits(model, &step.inputs.batch(&device)), &step.labels())
+            let loss = cross_entropy(flat_logits(model, &step.inputs.batch(&device)), &step.labels());
+            penalised(&method, model, loss)
         };
         for (step, batch) in batches.iter().enumerate() {
             let rate = schedule.step();
@@ -82,7 +90,11 @@ fn twenty_steps_equal_those_of_the_trainer() {
             let norm = global_norm(&model, &gradients);
             assert!((norm / curve.grad_norm[step] - 1.0).abs() < 1e-3, "{name}, step {step}: norm {norm}");
             let gradients = clip(&model, gradients, max_grad_norm);
+            let of_step = StepGradients::new(&model, &gradients);
             model = optimizer.step(rate, model, gradients);
+            if let Some(allocator) = &mut allocator {
+                model = allocator.update(model, &of_step);
+            }
         }
         let after = values(loss_of(&model, &batches[0]))[0];
         assert!((after - curve.loss_after).abs() < 1e-3, "{name}: {after} {}", curve.loss_after);

@@ -218,6 +218,14 @@ pub(crate) fn cross_entropy(logits: Tensor<2>, labels: &[i64]) -> Tensor<1> {
     log.gather(1, targets).mean().neg()
 }
 
+/// What a method is trained on.
+pub(crate) fn penalised(method: &Method, model: &Classifier, loss: Tensor<1>) -> Tensor<1> {
+    match method {
+        Method::AdaLora(config) => config.penalised(model, loss),
+        _ => loss,
+    }
+}
+
 /// Logits of either head as `[rows, labels]`.
 pub(crate) fn flat_logits(model: &Classifier, batch: &TokenBatch) -> Tensor<2> {
     flat_logits_of(model, model.backbone().forward(batch), batch)
@@ -316,6 +324,13 @@ fn published(path: &[(String, String)]) -> (String, bool) {
         "Lora.magnitude" => (format!("{module}.lora_magnitude_vector"), false),
         "Vera.lambda_d" => (format!("{module}.vera_lambda_d"), false),
         "Vera.lambda_b" => (format!("{module}.vera_lambda_b"), false),
+        "AdaLora.a" => (format!("{module}.lora_A"), true),
+        "AdaLora.b" => (format!("{module}.lora_B"), true),
+        "AdaLora.e" => (format!("{module}.lora_E"), false),
+        "Bottleneck.down" => (format!("{module}.bottleneck_down.weight"), true),
+        "Bottleneck.down_bias" => (format!("{module}.bottleneck_down.bias"), false),
+        "Bottleneck.up" => (format!("{module}.bottleneck_up.weight"), true),
+        "Bottleneck.up_bias" => (format!("{module}.bottleneck_up.bias"), false),
         "Ia3.input" | "Ia3.output" => (format!("{module}.ia3_l"), false),
         "Prompt.embeddings" | "Prefix.embeddings" | "PTuning.embeddings" => ("prompt_embeddings".into(), false),
         encoder if let Some((_, part)) = encoder.split_once(".projection.").or(encoder.split_once(".encoder.")) => {

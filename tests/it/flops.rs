@@ -1,7 +1,9 @@
 //! Operations per token, against a count by hand.
 
-use minim_adapters::{LoraConfig, Method, PrefixTuningConfig, PromptTuningConfig};
+use minim_adapters::{AdaLoraConfig, LoraConfig, LoraStart, Method, PrefixTuningConfig, PromptTuningConfig};
+use minim_engine::bottleneck;
 use minim_engine::flops::flops;
+use minim_experiment::Placement;
 use minim_models::{Config, HeadKind};
 
 use crate::fixtures::{cpu, folder};
@@ -33,6 +35,16 @@ fn operations_of_bert_tiny_equal_a_count_by_hand() {
     let backward = 2.0 * (393_216.0 - 16_384.0 + 2.0 * 8_192.0 + 2.0 * 4_096.0 + (16_384.0 + 2.0 * 256.0) / 8.0);
     assert_eq!(lora.forward_per_token, forward);
     assert_eq!(lora.training_per_token, forward + backward);
+    // Where PiSSA started is in no pass.
+    let pissa = LoraConfig { start: LoraStart::Pissa, ..LoraConfig::default() };
+    assert_eq!(count(&Method::Lora(pissa)), lora);
+
+    // AdaLoRA has rank 12; Pfeiffer's bottlenecks, 2 layers x 2 projections x 64 x 128.
+    let frozen = head.forward_per_token;
+    let adalora = count(&Method::AdaLora(AdaLoraConfig::default()));
+    assert_eq!(adalora.forward_per_token, frozen + 2.0 * 1.5 * 8_192.0);
+    let pfeiffer = count(&Method::Bottleneck(bottleneck(Placement::Pfeiffer, &[], &config)));
+    assert_eq!(pfeiffer.forward_per_token, frozen + 2.0 * 32_768.0);
 
     // Four virtual tokens pass the layers with the text's eight, and all twelve look at all twelve. Backward: the input's gradient of
     // every layer, twice attention, the pooler's input, and both gradients of the head.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::fixtures::{
     FAMILIES, Inputs, Published, attached, cpu, cross_entropy, flat_logits, flat_logits_of, folder, furthest,
-    in_training, json, places, tensors, values, with_dropout,
+    in_training, json, penalised, places, tensors, values, with_dropout,
 };
 
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ enum Labels {
 
 #[test]
 fn gradients_equal_those_of_peft() {
-    assert_eq!(check_all(false), 102, "a fixture without a test");
+    assert_eq!(check_all(false), 122, "a fixture without a test");
 }
 
 /// The device's generator is the process's: tests that seed it wait for each other.
@@ -47,7 +47,7 @@ static GENERATOR: Mutex<()> = Mutex::new(());
 #[test]
 fn gradient_checkpointing_leaves_gradients_as_they_are() {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    assert_eq!(check_all(true), 102, "a fixture without a test");
+    assert_eq!(check_all(true), 122, "a fixture without a test");
 }
 
 /// With dropout: the masks of the second computation are those of the first, or the slope along the gradient is another one.
@@ -162,10 +162,11 @@ fn check(family: &str, cases: BTreeMap<String, Case>, checkpointing: bool) {
             Labels::Token(labels) => labels.into_iter().flatten().collect(),
         };
         let batch = case.inputs.batch(&device);
+        let of = |logits| penalised(&method, &model, cross_entropy(logits, &labels));
         let (loss, gradients) = if checkpointing {
-            recompute(&model, &batch, 1, |hidden| cross_entropy(flat_logits_of(&model, hidden, &batch), &labels))
+            recompute(&model, &batch, 1, |hidden| of(flat_logits_of(&model, hidden, &batch)))
         } else {
-            let loss = cross_entropy(flat_logits(&model, &batch), &labels);
+            let loss = of(flat_logits(&model, &batch));
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             (loss, gradients)
         };

@@ -8,7 +8,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::{
-    Draw, Format, Linear, LoraConfig, Method, Product, Quantisation, attach, attach_quantised, count, keep, merge,
+    Draw, Format, Linear, LoraConfig, LoraStart, Method, Product, Quantisation, attach, attach_quantised, count, keep,
+    merge,
 };
 use minim_efficiency::resident_bytes;
 use minim_engine::device::remade;
@@ -95,6 +96,10 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
             let (base, adapter) = (format!("{family}{base}"), folder(&format!("{family}{adapter}")));
             let config = AdapterConfig::read(&adapter).unwrap();
             let method = config.method(&adapter).unwrap();
+            if method != method.saved() {
+                // What is taken out of a weight is another thing on other weights: below.
+                continue;
+            }
             let modules =
                 [vec!["classifier".into(), "score".into()], config.modules_to_save.unwrap_or_default()].concat();
             let with = |model| peft::load(model, &method, &modules, published_name, &adapter).unwrap();
@@ -114,11 +119,9 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
                     assert!(furthest(&magnitudes(&quantise(&method))[&key], &expected) < 1e-5, "{family}{name}: {key}");
                 }
                 let (quantised, dense) = (with(quantise(&method)), with(dense()));
-                // Virtual tokens are no part of any weight: there is nothing to merge them into.
-                let merged = match method.virtual_tokens() {
-                    0 => Some(merge(quantised.clone()).unwrap()),
-                    _ => None,
-                };
+                // Virtual tokens and bottlenecks are no part of any weight: there is nothing to merge them into.
+                let mergeable = method.virtual_tokens() == 0 && !matches!(method, Method::Bottleneck(_));
+                let merged = mergeable.then(|| merge(quantised.clone()).unwrap());
                 let merged = merged.map(|model| values(flat_logits(&model, &case.inputs.batch(&device))));
                 let counts = count(&quantised, &method, &modules, published_name);
                 assert_eq!(counts, count(&dense, &method, &modules, published_name), "{family}{name}");
@@ -128,7 +131,7 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
                 for (logits, of) in std::iter::once((logits, "trained")).chain(merged.map(|logits| (logits, "merged")))
                 {
                     let off = furthest(&logits, &expected_logits);
-                    assert!(off <= 1e-5 * largest, "{family}{name} in {format:?}: {of}: {off} of {largest}");
+                    assert!(off <= 2e-5 * largest, "{family}{name} in {format:?}: {of}: {off} of {largest}");
                 }
                 assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{family}{name}");
                 for (key, expected) in expected {
@@ -146,6 +149,29 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
         }
     }
     assert!(tested >= 150, "{tested} adapters in three formats");
+}
+
+/// Codes of what PiSSA leaves of a weight are not those of the weight, beside which a saved adapter stands. In bf16 it is one rounding.
+#[test]
+fn what_factors_are_taken_out_of_is_rounded_but_not_put_in_codes() {
+    let (device, base) = (cpu(), "seq");
+    let cases: BTreeMap<String, Case> = json("gradients.json");
+    let logits = |model: &Classifier| values(flat_logits(model, &cases["pissa-seq"].inputs.batch(&device)));
+    for start in [LoraStart::Pissa, LoraStart::PissaNiter(4), LoraStart::Olora] {
+        let method = Method::Lora(LoraConfig { start, ..LoraConfig::default() });
+        let attached = |method: &Method, format| {
+            let how = Quantisation { format, product: remade };
+            attach_quantised(loaded(base, &device), method, &["classifier".into()], 0, published_name, how)
+        };
+        for format in [Format::Int8, Format::Nf4] {
+            let refused = attached(&method, format).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("init_lora_weights is {start}")), "{refused}");
+            assert!(refused.contains("none on a base of int8 or nf4"), "{refused}");
+        }
+        let [found, head] = [&method, &Method::Head].map(|method| logits(&attached(method, Format::Bf16).unwrap().0));
+        let (off, rounding) = (furthest(&found, &head), furthest(&head, &logits(&loaded(base, &device))));
+        assert!(off > 0.0 && off < 3.0 * rounding, "{start}: {off} {rounding}");
+    }
 }
 
 /// Sets LoRA's second factors to 0, so that a merged weight is the one below.

@@ -1,15 +1,19 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::{Ia3, Lora, PTuning, PrefixTuning, PromptTuning, Vera, Weight};
+use crate::{AdaLora, Bottleneck, Ia3, Lora, PTuning, PrefixTuning, PromptTuning, Vera, Weight};
 
 /// What sits on a [`crate::Linear`]'s weight, or on a [`crate::TokenEmbedding`]'s: one variant per method.
 #[derive(Module, Debug)]
 pub enum Adapter {
     /// A low-rank update.
     Lora(Lora),
+    /// A low-rank update whose ranks compete.
+    AdaLora(AdaLora),
     /// A learnt rescaling of the layer's input or output.
     Ia3(Ia3),
+    /// A small network behind the layer.
+    Bottleneck(Bottleneck),
     /// A learnt rescaling of a random low-rank update.
     Vera(Vera),
     /// Vectors before each text, on a table.
@@ -31,7 +35,9 @@ impl Adapter {
     pub fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
         match self {
             Adapter::Lora(lora) => lora.forward(x, weight, bias),
+            Adapter::AdaLora(adalora) => adalora.forward(x, weight, bias),
             Adapter::Ia3(ia3) => ia3.forward(x, weight, bias),
+            Adapter::Bottleneck(bottleneck) => bottleneck.forward(x, weight, bias),
             Adapter::Vera(vera) => vera.forward(x, weight, bias),
             Adapter::Prompt(_) | Adapter::Prefix(_) | Adapter::PTuning(_) => weight.product(x, bias),
         }
@@ -56,11 +62,14 @@ impl Adapter {
         }
     }
 
-    /// The same in weight space, `[in, out]`; virtual tokens leave a table as it is.
+    /// The same in weight space, `[in, out]`; virtual tokens leave a table as it is. No weight stands for a bottleneck: NaNs do, so that what reads it
+    /// by mistake shows.
     pub(crate) fn merged(&self, base: Tensor<2>) -> Tensor<2> {
         match self {
             Adapter::Lora(lora) => lora.merged(base),
+            Adapter::AdaLora(adalora) => adalora.merged(base),
             Adapter::Ia3(ia3) => ia3.merged(base),
+            Adapter::Bottleneck(_) => base.full_like(f32::NAN),
             Adapter::Vera(vera) => vera.merged(base),
             Adapter::Prompt(_) | Adapter::Prefix(_) | Adapter::PTuning(_) => base,
         }

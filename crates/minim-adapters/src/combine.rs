@@ -11,10 +11,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::decomposition::{Matrix, largest_singular};
 use crate::lora::LoraConfig;
 use crate::peft::{self, AdapterConfig, Names, Precision, Shaped, Tensors};
-use crate::svd::{Matrix, svd};
-use crate::{Bias, Error, Method, Restriction};
+
+use crate::{Bias, Error, LoraStart, Method, Restriction};
 
 pub use arithmetic::{Arithmetic, MajoritySign};
 
@@ -118,6 +119,11 @@ impl<'a> Part<'a> {
         if lora.use_dora || lora.bias != Bias::None {
             return Err(refuse("DoRA's magnitudes and trained biases have no weighted sum; expected plain LoRA"));
         }
+        if lora.start != LoraStart::Random {
+            return Err(refuse(
+                "its factors stand on what they left of the base weights; expected plain LoRA, as peft converts it",
+            ));
+        }
         let tensors = peft::read_tensors(folder)?;
         Ok(Self { folder, weight, config, lora, tensors })
     }
@@ -166,14 +172,15 @@ fn factors(parts: &[&Part], module: &str, how: Combination, rank: usize) -> Resu
             // The sum has the rank of the factors side by side, so no matrix of its size is decomposed.
             let whole = all_a.iter().map(|a| a.0).sum();
             let (a, b) = side_by_side(&all_a, &all_b, &strengths, whole);
-            let of_b = svd(&Matrix::from_rows(&b, whole));
-            let rest = of_b.without_u().times(&Matrix::from_rows(&a, inputs));
-            let (middle, right) = svd(&rest).truncated(rank);
-            (right.to_rows(), of_b.u.times(&middle).to_rows())
+            let of_b = largest_singular(&Matrix::wide(outputs, whole, &b), whole);
+            let rest = of_b.right.scaled(of_b.values).matmul(&Matrix::wide(whole, inputs, &a));
+            let of_rest = largest_singular(&rest, rank);
+            let left = of_rest.left.scaled(of_rest.values).matmul(&of_b.left);
+            (of_rest.right.padded(rank).narrow(), left.padded(rank).transposed().narrow())
         }
         Combination::Svd { arithmetic, .. } => {
-            let update = |((_, inputs, a), (_, r, b)): (&Factor, &Factor)| {
-                Matrix::from_rows(b, *r).times(&Matrix::from_rows(a, *inputs)).to_rows()
+            let update = |((_, inputs, a), (outputs, r, b)): (&Factor, &Factor)| {
+                Matrix::wide(*outputs, *r, b).matmul(&Matrix::wide(*r, *inputs, a)).narrow()
             };
             let scaled = |(update, strength): (Vec<f32>, f64)| {
                 update.iter().map(|v| (f64::from(*v) * strength) as f32).collect()
@@ -182,8 +189,9 @@ fn factors(parts: &[&Part], module: &str, how: Combination, rank: usize) -> Resu
             let updates: Vec<Vec<f32>> = all_a.iter().zip(&all_b).map(update).zip(scales).map(scaled).collect();
             let weights: Vec<f64> = parts.iter().map(|part| part.weight).collect();
             let sum = arithmetic.sum(&updates, &weights, name);
-            let (left, right) = svd(&Matrix::from_rows(&sum, inputs)).truncated(rank);
-            (right.to_rows(), left.to_rows())
+            let largest = largest_singular(&Matrix::wide(outputs, inputs, &sum), rank);
+            let left = largest.left.scaled(largest.values).padded(rank);
+            (largest.right.padded(rank).narrow(), left.transposed().narrow())
         }
         Combination::Factors(arithmetic) => {
             // The sign on one side only, or it would cancel.

@@ -12,7 +12,7 @@ pub struct Counts {
     pub total: usize,
     /// Those that training changes.
     pub trainable: usize,
-    /// Those that adapters brought in; not VeRA's random matrices, which a seed stands for.
+    /// Those that adapters brought in; not VeRA's random matrices, which a seed stands for, nor where PiSSA started.
     pub adapter: usize,
     /// Those of the modules trained and saved whole: the head, and a fresh pooler.
     pub head: usize,
@@ -69,6 +69,8 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Counter<'_, N> {
         if self.walk.in_adapter() {
             match self.method {
                 Method::Vera(_) if D == 2 => return,
+                // The base model stands for them.
+                Method::Lora(_) if path.contains(".initial.") => return,
                 Method::Lora(config) if config.freeze_a && path.ends_with(".Lora.a") => self.frozen += n,
                 _ => {}
             }

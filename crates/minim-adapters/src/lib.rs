@@ -1,5 +1,6 @@
-//! Parameter-efficient fine-tuning for any [burn] model: LoRA, its variants, VeRA and IA3 that act on activations, prompt tuning, prefix
-//! tuning and P-tuning, LayerNorm tuning, BitFit, head-only and full fine-tuning, and adapter folders that Hugging Face `peft` reads and writes.
+//! Parameter-efficient fine-tuning for any [burn] model: LoRA, its variants, AdaLoRA, VeRA, IA3 and bottleneck adapters that act on
+//! activations, prompt tuning, prefix tuning and P-tuning, LayerNorm tuning, BitFit, head-only and full fine-tuning, and adapter folders that
+//! Hugging Face `peft` reads and writes.
 //!
 //! A model uses [`Linear`] where it would use `burn::nn::Linear`. [`attach`] then puts an [`Adapter`] on every layer that a
 //! [`Method`] selects by name, freezes what the method freezes, and leaves the rest trainable. burn's own traversal finds the
@@ -35,8 +36,9 @@
 //! # A model that knows nothing of this crate
 //!
 //! Layers of `burn::nn` take adapters too: burn asks the adapter for the effective weight wherever the model reads a weight. Every method but
-//! one then gives the outputs it should (IA3 on a layer with a bias scales the weight and not the bias, which is another method), adapter
-//! dropout does not act, and each forward pass makes the dense sum `W + s·A·B`: right, but not as cheap. For the cost that adapters
+//! two then gives the outputs it should (IA3 on a layer with a bias scales the weight and not the bias, which is another method; a bottleneck
+//! is in no weight, and the outputs are NaN), adapter dropout does not act, and each forward pass makes the dense sum `W + s·A·B`: right, but
+//! not as cheap. For the cost that adapters
 //! promise, change the field's type to this crate's [`Linear`]; names and weights stay.
 //!
 //! ```
@@ -95,11 +97,14 @@
 //! Why activations and not weights: `y = x·W + s·((drop(x)·A)·B)` needs neither a dense `W + s·A·B` in the forward pass nor a dense
 //! weight gradient in the backward pass, which is what makes an adapter cheap to train.
 
+mod adalora;
 mod adapter;
 mod attached;
+mod bottleneck;
 mod by_module;
 mod combine;
 mod count;
+mod decomposition;
 mod dora;
 mod dropout;
 mod error;
@@ -107,6 +112,7 @@ mod ia3;
 mod linear;
 mod ln_tuning;
 mod lora;
+mod lora_start;
 mod lstm;
 mod merge;
 mod method;
@@ -118,8 +124,8 @@ mod prefix_tuning;
 mod prompt_tuning;
 mod quantised;
 mod random;
+mod rank_allocator;
 mod resident;
-mod svd;
 mod targets;
 mod token_embedding;
 mod tuned;
@@ -127,7 +133,9 @@ mod vera;
 mod walk;
 mod weight;
 
+pub use adalora::{AdaLora, AdaLoraConfig};
 pub use adapter::Adapter;
+pub use bottleneck::{Bottleneck, BottleneckConfig, NonLinearity};
 pub use combine::{Arithmetic, Combination, MajoritySign, combine};
 pub use count::{Counts, count};
 pub use dropout::Dropout;
@@ -136,6 +144,7 @@ pub use ia3::{Ia3, Ia3Config};
 pub use linear::Linear;
 pub use ln_tuning::LnTuningConfig;
 pub use lora::{Bias, Lora, LoraConfig};
+pub use lora_start::{Initial, LoraStart};
 pub use lstm::{BiLstm, Lstm};
 pub use merge::{Merged, merge};
 pub use method::{Method, attach, attach_quantised, is_saved_whole, module_of};
@@ -145,6 +154,7 @@ pub use prefix_tuning::{PrefixTuning, PrefixTuningConfig, Projection};
 pub use prompt_tuning::{PromptInit, PromptTuning, PromptTuningConfig};
 pub use quantised::{Format, Product, Quantisation, Quantised, keep};
 pub use random::Draw;
+pub use rank_allocator::{RankAllocator, StepGradients};
 pub use resident::Resident;
 pub use targets::{Restriction, Targets};
 pub use token_embedding::TokenEmbedding;

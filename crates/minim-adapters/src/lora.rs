@@ -8,6 +8,7 @@ use minim_kernels::{linear, low_rank};
 
 use crate::by_module::ByModule;
 use crate::dora;
+use crate::lora_start::{Initial, LoraStart, Taken};
 use crate::parameter::{lazy, like, zeros};
 use crate::{Draw, Dropout, Error, Restriction, Targets, Weight};
 
@@ -37,6 +38,8 @@ pub struct LoraConfig {
     pub freeze_a: bool,
     /// Which biases are trained beside the factors.
     pub bias: Bias,
+    /// Where the factors start.
+    pub start: LoraStart,
 }
 
 /// Which biases of the base model are trained beside an adapter.
@@ -66,6 +69,7 @@ impl Default for LoraConfig {
             use_dora: false,
             freeze_a: false,
             bias: Bias::None,
+            start: LoraStart::Random,
         }
     }
 }
@@ -73,9 +77,9 @@ impl Default for LoraConfig {
 /// `y = x·W + b + s·(drop(x)·A)·B`, where s is alpha / r, or alpha / √r with rsLoRA.
 #[derive(Module, Debug)]
 pub struct Lora {
-    /// `[in, r]`, drawn uniformly from ±1/√in (PyTorch's Kaiming-uniform with a = √5, as in peft).
+    /// `[in, r]`, drawn uniformly from ±1/√in (PyTorch's Kaiming-uniform with a = √5, as in peft), or as [`LoraStart`] says.
     pub a: Param<Tensor<2>>,
-    /// `[r, out]`, zero at the start.
+    /// `[r, out]`, zero at the start, or as [`LoraStart`] says.
     pub b: Param<Tensor<2>>,
     /// `[out]`, with DoRA only: the norms of the base weight at the start.
     pub magnitude: Option<Param<Tensor<1>>>,
@@ -83,6 +87,8 @@ pub struct Lora {
     pub dropout: Dropout,
     /// s
     pub scale: f64,
+    /// Where both factors started, if they were taken out of the base weight.
+    pub initial: Option<Initial>,
 }
 
 /// The rank and alpha of each module.
@@ -129,27 +135,35 @@ impl LoraConfig {
         })
     }
 
-    /// Factors that are drawn when they are first used, so that counting a large model allocates none.
+    /// Factors that are drawn when they are first used, so that counting a large model allocates none, and the weight that they leave.
     pub(crate) fn init<const D: usize>(
         &self,
         sizes: &Sizes,
         module: &str,
-        base: &Param<Tensor<D>>,
+        base: Param<Tensor<D>>,
         mut draw: Draw,
         device: &Device,
-    ) -> Lora {
+    ) -> (Lora, Param<Tensor<D>>) {
         let shape = base.lazy_shape();
         let [inputs, outputs] = [shape[0], shape[D - 1]];
         let rank = sizes.ranks.of(module);
         let bound = 1.0 / (inputs as f64).sqrt();
-        Lora {
-            a: lazy([inputs, rank], device, move || draw.uniform(inputs * rank, bound))
-                .set_require_grad(!self.freeze_a),
-            b: zeros([rank, outputs], device),
-            magnitude: self.use_dora.then(|| dora::magnitude(base.clone(), device)),
+        let scale = sizes.scale(module, self.use_rslora);
+        let magnitude = self.use_dora.then(|| dora::magnitude(base.clone(), device));
+        let lora = |(a, b): (Param<Tensor<2>>, Param<Tensor<2>>), initial| Lora {
+            a: a.set_require_grad(!self.freeze_a),
+            b,
+            magnitude,
             dropout: Dropout::new(self.dropout),
-            scale: sizes.scale(module, self.use_rslora),
+            scale,
+            initial,
+        };
+        if self.start == LoraStart::Random {
+            let a = lazy([inputs, rank], device, move || draw.uniform(inputs * rank, bound));
+            return (lora((a, zeros([rank, outputs], device)), None), base);
         }
+        let taken = Taken::new(self.start, &base, rank, scale, draw);
+        (lora(taken.params(device), Some(taken.initial(device))), taken.residual(base, device))
     }
 }
 

@@ -10,12 +10,12 @@ use crate::Error;
 /// Folds every adapter into its layer's weight, and an IA3 output vector into its bias too.
 ///
 /// # Errors
-/// [`Error::NotMergeable`] for virtual tokens: prompt tuning, prefix tuning and P-tuning.
+/// [`Error::NotMergeable`] for virtual tokens (prompt tuning, prefix tuning and P-tuning) and for bottleneck adapters, which are not linear.
 pub fn merge<M: Module>(model: M) -> Result<M, Error> {
     let mut scales = OutputScales::default();
     model.visit(&mut scales);
-    if scales.virtual_tokens {
-        return Err(Error::NotMergeable { what: "virtual tokens" });
+    if let Some(what) = scales.not_mergeable {
+        return Err(Error::NotMergeable { what });
     }
     let model = model.map(&mut ScaleBiases { scales: scales.by_layer, path: Vec::new() });
     Ok(model.materialize())
@@ -52,16 +52,22 @@ impl<M: Module> Merged<M> {
     }
 }
 
-/// IA3 output vectors by the path of their layer.
+/// IA3 output vectors by the path of their layer, and whether there is what can't be merged.
 #[derive(Default)]
 struct OutputScales {
     path: Vec<String>,
     by_layer: HashMap<String, Tensor<1>>,
-    virtual_tokens: bool,
+    not_mergeable: Option<&'static str>,
 }
 
 const OUTPUT_SCALE: &str = ".weight.adapter.Ia3.output";
-const VIRTUAL_TOKENS: [&str; 3] = [".adapter.Prompt.", ".adapter.Prefix.", ".adapter.PTuning."];
+/// What no weight can express, by the paths of its parameters.
+const NOT_MERGEABLE: [(&str, &str); 4] = [
+    (".adapter.Prompt.", "virtual tokens"),
+    (".adapter.Prefix.", "virtual tokens"),
+    (".adapter.PTuning.", "virtual tokens"),
+    (".adapter.Bottleneck.", "bottleneck adapters"),
+];
 
 impl ModuleVisitor for OutputScales {
     fn enter_module(&mut self, name: &str, _: &str) {
@@ -74,7 +80,9 @@ impl ModuleVisitor for OutputScales {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path = self.path.join(".");
-        self.virtual_tokens |= VIRTUAL_TOKENS.iter().any(|part| path.contains(part));
+        if let Some((_, what)) = NOT_MERGEABLE.iter().find(|(part, _)| path.contains(part)) {
+            self.not_mergeable = Some(what);
+        }
         if let Some(layer) = path.strip_suffix(OUTPUT_SCALE) {
             self.by_layer.insert(layer.into(), param.val().flatten(0, D - 1));
         }

@@ -11,8 +11,8 @@ use crate::tuned::{Parameter, Tuned};
 use crate::vera::Projections;
 use crate::walk::Walk;
 use crate::{
-    Adapter, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, PTuningConfig, PrefixTuningConfig, PromptTuningConfig,
-    Quantisation, Targets, VeraConfig,
+    AdaLoraConfig, Adapter, BottleneckConfig, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, LoraStart,
+    PTuningConfig, PrefixTuningConfig, PromptTuningConfig, Quantisation, Targets, VeraConfig,
 };
 
 /// A test for the names of modules.
@@ -27,10 +27,14 @@ pub enum Method {
     Head,
     /// Low-rank updates and the head are trained.
     Lora(LoraConfig),
+    /// Low-rank updates whose ranks compete, and the head are trained.
+    AdaLora(AdaLoraConfig),
     /// Rescaling vectors and the head are trained.
     Ia3(Ia3Config),
     /// Rescalings of random low-rank updates and the head are trained.
     Vera(VeraConfig),
+    /// Small networks behind blocks, and the head are trained.
+    Bottleneck(BottleneckConfig),
     /// Vectors before each text and the head are trained.
     PromptTuning(PromptTuningConfig),
     /// Keys and values before those of each text, in every layer, and the head are trained.
@@ -51,8 +55,10 @@ impl Method {
             Method::Full => "full",
             Method::Head => "head",
             Method::Lora(_) => "lora",
+            Method::AdaLora(_) => "adalora",
             Method::Ia3(_) => "ia3",
             Method::Vera(_) => "vera",
+            Method::Bottleneck(_) => "bottleneck",
             Method::LnTuning(_) => "ln-tuning",
             Method::PromptTuning(_) => "prompt-tuning",
             Method::PrefixTuning(_) => "prefix-tuning",
@@ -90,8 +96,10 @@ impl Method {
             Method::Full | Method::Head | Method::BitFit => None,
             Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => None,
             Method::Lora(config) => Some(&config.targets),
+            Method::AdaLora(config) => Some(&config.targets),
             Method::Ia3(config) => Some(&config.targets),
             Method::Vera(config) => Some(&config.targets),
+            Method::Bottleneck(config) => Some(&config.targets),
             Method::LnTuning(config) => Some(&config.targets),
         }
     }
@@ -102,10 +110,28 @@ impl Method {
             Method::Full | Method::Head | Method::BitFit => Box::new(|_: &str| false),
             Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Box::new(|_: &str| false),
             Method::Lora(config) => Box::new(config.restriction.matcher(&config.targets)?),
+            Method::AdaLora(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::Ia3(config) => Box::new(config.targets.matcher()?),
             Method::Vera(config) => Box::new(config.restriction.matcher(&config.targets)?),
+            Method::Bottleneck(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::LnTuning(config) => Box::new(config.targets.matcher()?),
         })
+    }
+
+    /// The method whose adapter folder [`crate::peft::save`] writes: this one, but for LoRA that starts with a part of the base weight.
+    pub fn saved(&self) -> Self {
+        match self {
+            Method::Lora(config) => Method::Lora(config.saved()),
+            other => other.clone(),
+        }
+    }
+
+    /// The same for a training of so many optimiser steps: AdaLoRA's schedule needs to know.
+    pub fn for_steps(mut self, total_steps: usize) -> Self {
+        if let Method::AdaLora(config) = &mut self {
+            config.total_steps = total_steps;
+        }
+        self
     }
 
     /// Checks the ranges of the settings.
@@ -117,8 +143,10 @@ impl Method {
         match self {
             Method::Full | Method::Head | Method::BitFit => Ok(()),
             Method::Lora(config) => config.check(),
+            Method::AdaLora(config) => config.check(),
             Method::Ia3(config) => config.check(),
             Method::Vera(config) => config.check(),
+            Method::Bottleneck(config) => config.check(),
             Method::LnTuning(config) => config.check(),
             Method::PromptTuning(config) => config.check(),
             Method::PrefixTuning(config) => config.check(),
@@ -205,6 +233,9 @@ pub(crate) fn attach_with<M: Module>(
             None => Ok((model.unfreeze(), 0)),
         };
     }
+    if let (Method::Lora(config), Some(how)) = (method, how) {
+        config.check_base(how.format)?;
+    }
     let (matches, tuned) = (method.matcher()?, Tuned::new(method)?);
     let mut survey = Survey { names: &names, walk: Walk::default(), found: Vec::new() };
     model.visit(&mut survey);
@@ -236,7 +267,9 @@ pub(crate) fn attach_with<M: Module>(
     let start = match method {
         Method::Full | Method::Head | Method::BitFit | Method::LnTuning(_) => Start::Nothing,
         Method::Lora(config) => Start::Lora(config, config.sizes()?),
+        Method::AdaLora(config) => Start::AdaLora(config),
         Method::Ia3(config) => Start::Ia3(config),
+        Method::Bottleneck(config) => Start::Bottleneck(config),
         Method::Vera(config) => Start::Vera(config, config.projections(widest(0), widest(1))),
         Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Start::OnTable(method, form),
     };
@@ -253,7 +286,9 @@ pub(crate) fn attach_with<M: Module>(
 enum Start<'a> {
     Nothing,
     Lora(&'a LoraConfig, Sizes),
+    AdaLora(&'a AdaLoraConfig),
     Ia3(&'a Ia3Config),
+    Bottleneck(&'a BottleneckConfig),
     Vera(&'a VeraConfig, Projections),
     /// One for the whole model.
     OnTable(&'a Method, Form),
@@ -276,19 +311,23 @@ struct Attach<'a, N> {
 }
 
 impl<N: Fn(&str) -> String> Attach<'_, N> {
-    /// The adapter of a layer whose weight this is; `None` for a method that brings nothing in.
-    fn adapter<const D: usize>(&self, module: &str, weight: &Param<Tensor<D>>) -> Option<Adapter> {
+    /// The adapter of a layer whose weight this is, `None` for a method that brings nothing in, and the weight that it leaves.
+    fn adapter<const D: usize>(&self, module: &str, weight: Param<Tensor<D>>) -> (Param<Tensor<D>>, Option<Adapter>) {
         let shape = weight.lazy_shape();
         let (inputs, outputs, device) = (shape[0], shape[1], weight.lazy_device());
-        match &self.start {
+        let adapter = match &self.start {
             Start::Nothing | Start::OnTable(..) => None,
             Start::Lora(config, sizes) => {
                 let draw = Draw::new(self.seed, &format!("{module}.lora_A"));
-                Some(Adapter::Lora(config.init(sizes, module, weight, draw, &device)))
+                let (lora, left) = config.init(sizes, module, weight, draw, &device);
+                return (left, Some(Adapter::Lora(lora)));
             }
+            Start::AdaLora(config) => config.init(module, self.seed, [inputs, outputs], &device).map(Adapter::AdaLora),
             Start::Ia3(config) => Some(Adapter::Ia3(config.init(module, inputs, outputs, &device))),
+            Start::Bottleneck(config) => Some(Adapter::Bottleneck(config.init(module, self.seed, outputs, &device))),
             Start::Vera(config, shared) => Some(Adapter::Vera(config.init(shared, outputs, &device))),
-        }
+        };
+        (weight, adapter)
     }
 }
 
@@ -319,17 +358,21 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
             return (param, None);
         }
         let adapted = (self.matches)(module);
+        // What PiSSA leaves of a weight is what is then quantised; other adapters are as on what the codes stand for.
+        let takes = matches!(&self.start, Start::Lora(config, _) if config.start != LoraStart::Random);
+        let first = adapted && (takes || self.quantiser.is_none());
+        let (param, adapter) = if first { self.adapter(module, param) } else { (param, None) };
         let Some(quantiser) = &mut self.quantiser else {
-            let adapter = if adapted { self.adapter(module, &param) } else { None };
-            return match adapter {
-                None => (param, None),
-                adapter => (param, Some(Attached { adapter, quantised: None })),
-            };
+            let attached = adapter.map(|adapter| Attached { adapter: Some(adapter), quantised: None });
+            return (param, attached);
         };
         let (shape, device) = (param.lazy_shape(), param.lazy_device());
         let quantised = quantiser.quantise(param.val().reshape([shape[0], shape[1]]));
         self.bytes.set(quantiser.bytes);
-        let adapter = if adapted { self.adapter(module, &quantised.to_param(&device)) } else { None };
+        let adapter = match adapted && !first {
+            true => self.adapter(module, quantised.to_param(&device)).1,
+            false => adapter,
+        };
         let param = param.map(|_| Tensor::<D>::full([1; D], f32::NAN, &device).expand(shape.dims::<D>()));
         (param.set_require_grad(false), Some(Attached { adapter, quantised: Some(quantised) }))
     }

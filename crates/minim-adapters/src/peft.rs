@@ -4,6 +4,7 @@
 //! transposed. A prompt or a prefix is one tensor, `prompt_embeddings`; of a prompt or prefix that an encoder makes, the encoder is in no
 //! file, as in peft, so that training goes on from the prompt itself. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
 
+mod adalora;
 mod config;
 mod entry;
 mod virtual_tokens;
@@ -70,7 +71,7 @@ fn trained<M: Module>(
     names: impl Fn(&str) -> String,
 ) -> Result<Tensors, Error> {
     let entries = Entries::new(method, modules_to_save, names)?;
-    let mut collect = Collect { entries, tensors: BTreeMap::new(), parts: Parts::default() };
+    let mut collect = Collect { entries, tensors: BTreeMap::new(), parts: Parts::default(), method };
     model.visit(&mut collect);
     let Collect { mut tensors, parts, .. } = collect;
     if let Some(prompt) = parts.encoded(method) {
@@ -146,6 +147,10 @@ pub fn load<M: Module>(
     if matches!(method, Method::Lora(config) if config.bias == Bias::All) {
         tensors.retain(|name, _| !entry::is_copy_of_head(name));
     }
+    // What is left of a layer that lost all ranks.
+    if matches!(method, Method::AdaLora(_)) {
+        tensors.retain(|_, (shape, _)| !shape.contains(&0));
+    }
     // What makes a prompt or a prefix is in no file.
     let model = match method.has_encoder() {
         true => attach_with(model.materialize(), method, Form::Kept, modules_to_save, 0, &names, None)?.0,
@@ -204,6 +209,7 @@ struct Collect<'a, N> {
     tensors: Tensors,
     /// What makes a prompt or a prefix.
     parts: Parts,
+    method: &'a Method,
 }
 
 impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
@@ -218,12 +224,35 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
         self.parts.take(&self.entries.walk.path(), param);
+        if let Method::AdaLora(config) = self.method {
+            for (key, shape) in self.entries.without_ranks(config, &shape) {
+                self.tensors.insert(key, (shape.to_vec(), Vec::new()));
+            }
+        }
         let Some(entry) = self.entries.of(&shape) else { return };
         if entry.shared && self.tensors.contains_key(&entry.key) {
             return;
         }
         let values = param.val().into_data().iter::<f32>().collect();
-        self.tensors.insert(entry.key, (entry.layout.file_shape(&shape), entry.layout.reorder(values, &shape)));
+        let tensor = (entry.layout.file_shape(&shape), entry.layout.reorder(values, &shape));
+        match self.tensors.get_mut(&entry.key).filter(|_| entry.start) {
+            Some(factor) => subtract(factor, tensor, entry.key.ends_with(".lora_B.weight")),
+            None => drop(self.tensors.insert(entry.key, tensor)),
+        }
+    }
+}
+
+/// Puts where a factor of LoRA started behind it, so that their products are subtracted: A `[r, in]` gets rows, B `[out, r]` columns with
+/// the sign turned. As peft's `subtract_mutated_init`.
+fn subtract((shape, values): &mut Shaped, (_, start): Shaped, of_b: bool) {
+    if of_b {
+        let rank = shape[1];
+        let rows = values.chunks_exact(rank).zip(start.chunks_exact(rank));
+        *values = rows.flat_map(|(now, then)| now.iter().copied().chain(then.iter().map(|v| -v))).collect();
+        shape[1] *= 2;
+    } else {
+        values.extend(start);
+        shape[0] *= 2;
     }
 }
 
@@ -247,7 +276,7 @@ impl<N: Fn(&str) -> String> ModuleMapper for Fill<'_, N> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let shape = param.lazy_shape();
-        let Some(entry) = self.entries.of(&shape.to_vec()) else { return param };
+        let Some(entry) = self.entries.of(&shape.to_vec()).filter(|entry| !entry.start) else { return param };
         let (id, device) = (param.id, param.lazy_device());
         if let Some(tensor) = self.shared.get(&entry.key) {
             return param.transform_for_load(tensor.clone().reshape(shape), id);

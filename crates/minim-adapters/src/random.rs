@@ -41,6 +41,16 @@ impl Draw {
 }
 
 impl Draw {
+    /// `n` values of a normal distribution with mean 0, drawn again where they are further away than two standard deviations.
+    pub fn cut_normal(&mut self, n: usize, std: f64) -> Vec<f32> {
+        let mut values = Vec::with_capacity(n);
+        while values.len() < n {
+            let missing = n - values.len();
+            values.extend(self.normal(missing, std).into_iter().filter(|value| f64::from(value.abs()) <= 2.0 * std));
+        }
+        values
+    }
+
     /// The next raw word, for a caller's own distribution.
     pub fn word(&mut self) -> u64 {
         self.0.next_u64()
@@ -67,5 +77,10 @@ mod tests {
         let variance = values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / 100_001.0;
         assert!(mean.abs() < 0.03, "{mean}");
         assert!((variance - 4.0).abs() < 0.1, "{variance}");
+        let cut = Draw::new(3, "moments").cut_normal(100_001, 2.0);
+        assert!(cut.len() == 100_001 && cut.iter().all(|value| value.abs() <= 4.0));
+        let squares = cut.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / 100_001.0;
+        // 1 - 4·φ(2) / (2·Φ(2) - 1), of 4.
+        assert!((squares - 4.0 * 0.7737).abs() < 0.05, "{squares}");
     }
 }

@@ -9,7 +9,8 @@ use crate::Error;
 /// One base model and any number of adapted models made from it.
 ///
 /// A clone of a model shares its tensors, and [`crate::attach`] copies none of those that it freezes: what is in memory is the base once, and
-/// of each adapter what its method trains. (Full fine-tuning shares nothing once it has trained.)
+/// of each adapter what its method trains. (Full fine-tuning shares nothing once it has trained, and PiSSA and OLoRA no layer
+/// that they take their start from: what they save is plain LoRA, which does.)
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -38,6 +38,7 @@ impl Tuned {
                 Bias::LoraOnly => Kind::AdaptedBiases,
             },
             Method::Full | Method::Head | Method::Ia3(_) | Method::Vera(_) => Kind::Nothing,
+            Method::AdaLora(_) | Method::Bottleneck(_) => Kind::Nothing,
             Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Kind::Nothing,
         };
         Ok(Self { kind, matches: method.matcher()? })

@@ -109,7 +109,13 @@ pub fn bench(
     for step in 0..load.warm_up + load.steps {
         sync(device)?;
         let clock = Stopwatch::start();
-        let loss = |logits| CrossEntropyLossConfig::new().init(&autodiff).forward(logits, targets.clone());
+        let loss = |logits| {
+            let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(logits, targets.clone());
+            match &method {
+                Method::AdaLora(config) => config.penalised(&model, loss),
+                _ => loss,
+            }
+        };
         let (value, gradients) = if load.gradient_checkpointing {
             recompute(&model, &texts, step as u64, |hidden| loss(model.sequence_logits_of(hidden, &texts)))
         } else {

@@ -3,7 +3,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use minim_adapters::{
-    LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig, PromptTuningConfig, VeraConfig,
+    AdaLoraConfig, BottleneckConfig, LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig,
+    PromptTuningConfig, VeraConfig,
 };
 use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
@@ -13,8 +14,8 @@ use minim_engine::lengths::lengths;
 use minim_engine::logits::{Logits, NamedAdapter};
 use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
-use minim_engine::{Error, Options, TrainedRun, chosen, count, ia3, train};
-use minim_experiment::{Experiment, Store};
+use minim_engine::{Error, Options, TrainedRun, bottleneck, chosen, count, ia3, train};
+use minim_experiment::{Experiment, Placement, Store};
 use minim_models::{Config, HeadKind};
 
 /// Fine-tunes small language models on clinical text with small adapters, and says what each choice costs.
@@ -210,8 +211,15 @@ enum AdapterKind {
     Lora,
     /// LoRA with trained magnitudes
     Dora,
+    /// Low-rank updates whose ranks compete; the rank is that at the start
+    #[value(name = "adalora")]
+    AdaLora,
     Ia3,
     Vera,
+    /// Bottleneck adapters behind attention and feed-forward blocks; the rank is their width
+    Houlsby,
+    /// The same behind feed-forward blocks alone
+    Pfeiffer,
     /// The normalisations
     LnTuning,
     /// Every bias
@@ -386,10 +394,29 @@ fn method(
             let (rank, use_dora) = (rank.unwrap_or(plain.rank), matches!(adapter, AdapterKind::Dora));
             Method::Lora(LoraConfig { rank, use_dora, targets: chosen(targets, defaults.lora), ..plain })
         }
+        AdapterKind::AdaLora => {
+            let plain = AdaLoraConfig::default();
+            let init_rank = rank.unwrap_or(plain.init_rank);
+            let target_rank = plain.target_rank.min(init_rank);
+            Method::AdaLora(AdaLoraConfig {
+                init_rank,
+                target_rank,
+                targets: chosen(targets, defaults.adalora),
+                ..plain
+            })
+        }
         AdapterKind::Vera => {
             let plain = VeraConfig::default();
             let rank = rank.unwrap_or(plain.rank);
             Method::Vera(VeraConfig { rank, targets: chosen(targets, defaults.lora), ..plain })
+        }
+        AdapterKind::Houlsby | AdapterKind::Pfeiffer => {
+            let placement = match adapter {
+                AdapterKind::Houlsby => Placement::Houlsby,
+                _ => Placement::Pfeiffer,
+            };
+            let plain = bottleneck(placement, targets, config);
+            Method::Bottleneck(BottleneckConfig { size: rank.unwrap_or(plain.size), ..plain })
         }
         AdapterKind::LnTuning => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
         AdapterKind::Ia3 => Method::Ia3(ia3(targets, None, config)),
@@ -418,7 +445,7 @@ fn train_one(file: &Path, out: &Path, cache: bool, device: Choice) -> Result<(),
     let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
     let record = train(run, Options { device, folder, cache, renderer }).map_err(|error| match error {
         Error::Input(what) => Error::Input(format!("{}: {what}", file.display())),
-        Error::Adapter(error @ minim_adapters::Error::NoTarget { .. }) => {
+        Error::Adapter(error @ (minim_adapters::Error::NoTarget { .. } | minim_adapters::Error::Setting { .. })) => {
             Error::Input(format!("{}: method {}: {error}", file.display(), run.method.name))
         }
         other => other,

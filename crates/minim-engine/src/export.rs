@@ -32,6 +32,11 @@ pub fn export(run: TrainedRun, target: Target, out: &Path) -> Result<(), Error> 
                     run.method.name()
                 )));
             }
+            if let Method::Bottleneck(_) = run.method {
+                return Err(Error::Input(
+                    "peft has no bottleneck adapters; the run's folder trained/ holds this one for minim".into(),
+                ));
+            }
             // peft resolves a relative name from its own working folder, so the folder itself is named.
             let base = std::path::absolute(run.checkpoint.folder()).ok().map(|path| path.display().to_string());
             let config = AdapterConfig::new(&run.method, run.model.head().peft_task_type(), base, &run.modules_to_save);

@@ -93,7 +93,8 @@ fn tunes_early(method: &Method) -> bool {
     match method {
         Method::Full | Method::LnTuning(_) | Method::BitFit | Method::PromptTuning(_) | Method::PTuning(_) => true,
         Method::Lora(config) => config.bias == Bias::All,
-        Method::Head | Method::Ia3(_) | Method::Vera(_) | Method::PrefixTuning(_) => false,
+        Method::Head | Method::Ia3(_) | Method::Vera(_) | Method::AdaLora(_) => false,
+        Method::Bottleneck(_) | Method::PrefixTuning(_) => false,
     }
 }
 
@@ -139,7 +140,7 @@ impl ModuleVisitor for Layers<'_> {
                 let shape = param.lazy_shape();
                 let factor = self.path.last().map_or("", |(name, _)| name.as_str());
                 let (macs, frozen) = match self.method {
-                    _ if D != 2 => (0, false),
+                    _ if D != 2 || self.path.iter().any(|(name, _)| name == "initial") => (0, false),
                     // A layer takes its part of what all share.
                     Method::Vera(config) => (config.rank * layer.inputs_and_outputs[usize::from(factor == "b")], true),
                     Method::Lora(config) => (shape.num_elements(), config.freeze_a && factor == "a"),

@@ -1,10 +1,13 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::Module;
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{ExecutionError, Tensor};
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use minim_adapters::{AdaLoraConfig, RankAllocator, StepGradients};
 use minim_models::{Backbone, Classifier, HeadKind};
 use minim_tasks::{Batch, Task};
 
@@ -20,12 +23,22 @@ pub struct Learnable {
     /// The number of the next step, where layers are computed again in the backward pass.
     #[module(skip)]
     recompute: Option<Arc<AtomicU64>>,
+    /// Which ranks are taken away after each step, with AdaLoRA.
+    #[module(skip)]
+    allocation: Option<Allocation>,
+}
+
+#[derive(Clone, Debug)]
+struct Allocation {
+    /// With all steps.
+    config: AdaLoraConfig,
+    allocator: Arc<Mutex<RankAllocator>>,
 }
 
 impl Learnable {
     /// Puts a model and its task together.
     pub fn new(model: Classifier, task: Task) -> Self {
-        Self { model, task, recompute: None }
+        Self { model, task, recompute: None, allocation: None }
     }
 
     /// The same model, trained by [`recompute`]: with less memory, in more time. `seed` decides the masks of dropout.
@@ -33,9 +46,24 @@ impl Learnable {
         Self { recompute: Some(Arc::new(AtomicU64::new(seed))), ..self }
     }
 
+    /// The same model, of which AdaLoRA's ranks are taken away while it is trained. `config` knows all steps.
+    pub fn allocating(self, config: AdaLoraConfig) -> Self {
+        let allocator = Arc::new(Mutex::new(RankAllocator::new(config.clone())));
+        Self { allocation: Some(Allocation { config, allocator }), ..self }
+    }
+
     /// The task.
     pub fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// The mean loss of a batch, `[1]`, as it is trained: with AdaLoRA's regularisation.
+    fn trained_loss(&self, hidden: Tensor<3>, batch: &Batch) -> Tensor<1> {
+        let loss = self.loss_of(hidden, batch);
+        match &self.allocation {
+            None => loss,
+            Some(allocation) => allocation.config.penalised(&self.model, loss),
+        }
     }
 
     /// The mean loss of a batch, `[1]`.
@@ -79,12 +107,21 @@ impl TrainStep for Learnable {
     fn step(&self, batch: Batch) -> TrainOutput<StepOutput> {
         if let Some(steps) = &self.recompute {
             let step = steps.fetch_add(1, Ordering::Relaxed);
-            let (loss, grads) = recompute(&self.model, &batch.tokens, step, |hidden| self.loss_of(hidden, &batch));
+            let (loss, grads) = recompute(&self.model, &batch.tokens, step, |hidden| self.trained_loss(hidden, &batch));
             return TrainOutput { grads, item: StepOutput { loss, score: f64::NAN } };
         }
-        let loss = self.loss(&batch);
+        let loss = self.trained_loss(self.model.backbone().forward(&batch.tokens), &batch);
         let gradients = loss.backward();
         TrainOutput::new(self, gradients, StepOutput { loss: loss.detach(), score: f64::NAN })
+    }
+
+    fn optimize(self, optimizer: &mut ModuleOptimizer, rate: ModuleLearningRate, gradients: GradientsParams) -> Self {
+        let Some(Allocation { allocator, .. }) = self.allocation.clone() else {
+            return optimizer.step(rate, self, gradients);
+        };
+        let of_step = StepGradients::new(&self, &gradients);
+        let updated = optimizer.step(rate, self, gradients);
+        allocator.lock().unwrap_or_else(PoisonError::into_inner).update(updated, &of_step)
     }
 }
 

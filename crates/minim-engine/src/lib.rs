@@ -38,7 +38,7 @@ pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};
 pub use examples::Encoded;
 pub use learnable::Learnable;
-pub use method::{adapter_method, chosen, ia3, targets_note};
+pub use method::{adapter_method, bottleneck, chosen, ia3, targets_note};
 pub use optimizer::{WarmUp, optimizer};
 pub use recompute::recompute;
 pub use run_folder::TrainedRun;

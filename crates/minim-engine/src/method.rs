@@ -1,10 +1,10 @@
 use std::path::Path;
 
 use minim_adapters::{
-    Bias, EncoderKind, Ia3Config, LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig, PromptInit,
-    PromptTuningConfig, Restriction, Targets, VeraConfig,
+    AdaLoraConfig, Bias, BottleneckConfig, EncoderKind, Ia3Config, LnTuningConfig, LoraConfig, LoraStart, Method,
+    NonLinearity, PTuningConfig, PrefixTuningConfig, PromptInit, PromptTuningConfig, Restriction, Targets, VeraConfig,
 };
-use minim_experiment::{Biases, LoraVariant, PromptStart};
+use minim_experiment::{Biases, LoraVariant, Placement, PromptStart, Start};
 use minim_models::Config;
 use minim_tasks::Tokenizer;
 
@@ -28,6 +28,20 @@ pub fn adapter_method(method: &minim_experiment::Method, config: &Config) -> Met
             };
             Method::Lora(of_variant(plain, variant))
         }
+        Spec::AdaLora { alpha, dropout, targets, schedule } => Method::AdaLora(AdaLoraConfig {
+            init_rank: schedule.init_r,
+            target_rank: schedule.target_r,
+            alpha: *alpha,
+            dropout: *dropout,
+            targets: chosen(targets, defaults.adalora),
+            tinit: schedule.tinit,
+            tfinal: schedule.tfinal,
+            delta_t: schedule.delta_t,
+            beta1: schedule.beta1,
+            beta2: schedule.beta2,
+            orth_reg_weight: schedule.orth_reg_weight,
+            ..AdaLoraConfig::default()
+        }),
         Spec::Ia3 { targets, feedforward } => Method::Ia3(ia3(targets, feedforward.as_deref(), config)),
         Spec::Vera { rank, dropout, d_initial, projection_prng_key, targets } => Method::Vera(VeraConfig {
             rank: *rank,
@@ -37,6 +51,18 @@ pub fn adapter_method(method: &minim_experiment::Method, config: &Config) -> Met
             targets: chosen(targets, defaults.lora),
             restriction: Restriction::default(),
         }),
+        Spec::Bottleneck { placement, bottleneck_size, non_linearity, targets } => {
+            Method::Bottleneck(BottleneckConfig {
+                size: *bottleneck_size,
+                non_linearity: match non_linearity {
+                    minim_experiment::NonLinearity::Gelu => NonLinearity::Gelu,
+                    minim_experiment::NonLinearity::Relu => NonLinearity::Relu,
+                    minim_experiment::NonLinearity::Silu => NonLinearity::Silu,
+                    minim_experiment::NonLinearity::Tanh => NonLinearity::Tanh,
+                },
+                ..bottleneck(*placement, targets, config)
+            })
+        }
         Spec::LnTuning { targets } => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
         Spec::PromptTuning { num_virtual_tokens, prompt_tuning_init, prompt_tuning_init_text } => {
             Method::PromptTuning(PromptTuningConfig {
@@ -137,6 +163,12 @@ fn of_variant(plain: LoraConfig, variant: &LoraVariant) -> LoraConfig {
             Some(Biases::All) => Bias::All,
             Some(Biases::LoraOnly) => Bias::LoraOnly,
         },
+        start: match variant.init_lora_weights {
+            None => LoraStart::Random,
+            Some(Start::Pissa) => LoraStart::Pissa,
+            Some(Start::PissaNiter(iterations)) => LoraStart::PissaNiter(iterations),
+            Some(Start::Olora) => LoraStart::Olora,
+        },
         ..plain
     }
 }
@@ -155,6 +187,21 @@ pub fn ia3(targets: &[String], feedforward: Option<&[String]>, config: &Config) 
     Ia3Config { targets, feedforward }
 }
 
+/// Bottleneck adapters behind these targets, or behind the family's blocks of a placement.
+pub fn bottleneck(placement: Placement, targets: &[String], config: &Config) -> BottleneckConfig {
+    let (attention, feed_forward) = config.default_targets().block_ends;
+    let default = match placement {
+        Placement::Houlsby => [attention, feed_forward].concat(),
+        Placement::Pfeiffer => feed_forward.to_vec(),
+    };
+    let excluded = targets.is_empty() && placement == Placement::Pfeiffer;
+    BottleneckConfig {
+        targets: chosen(targets, &default),
+        restriction: Restriction { exclude: excluded.then(|| chosen(&[], attention)), ..Restriction::default() },
+        ..BottleneckConfig::default()
+    }
+}
+
 /// `named` if there are any, else the defaults.
 pub fn chosen(named: &[String], default: &[&str]) -> Targets {
     match named.is_empty() {
@@ -166,12 +213,23 @@ pub fn chosen(named: &[String], default: &[&str]) -> Targets {
 /// What a run's log and record say of where its adapter sits; nothing for methods without targets.
 pub fn targets_note(method: &Method, config: &Config) -> Option<String> {
     let defaults = config.default_targets();
+    let (attention, feed_forward) = defaults.block_ends;
+    let both = [attention, feed_forward].concat();
+    let mut without = String::new();
     let (targets, default, from_peft) = match method {
         Method::Full | Method::Head | Method::BitFit => return None,
         Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => return None,
         Method::Lora(lora) => (&lora.targets, defaults.lora, defaults.from_peft),
+        Method::AdaLora(adalora) => (&adalora.targets, defaults.adalora, defaults.from_peft),
         Method::Ia3(ia3) => (&ia3.targets, defaults.ia3, defaults.from_peft),
         Method::Vera(vera) => (&vera.targets, defaults.lora, defaults.from_peft),
+        Method::Bottleneck(bottleneck) => match &bottleneck.restriction.exclude {
+            Some(excluded) => {
+                without = format!(" without {excluded}");
+                (&bottleneck.targets, feed_forward, false)
+            }
+            None => (&bottleneck.targets, &both[..], false),
+        },
         Method::LnTuning(ln_tuning) => (&ln_tuning.targets, defaults.ln, defaults.ln_from_peft),
     };
     let whose = match (*targets == chosen(&[], default), from_peft) {
@@ -179,5 +237,5 @@ pub fn targets_note(method: &Method, config: &Config) -> Option<String> {
         (true, false) => format!(", minim's default for {}, where peft has none", config.model_type()),
         (false, _) => String::new(),
     };
-    Some(format!("{} targets: {targets}{whose}", method.name()))
+    Some(format!("{} targets: {targets}{without}{whose}", method.name()))
 }

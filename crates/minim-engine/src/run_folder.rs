@@ -122,8 +122,10 @@ impl Keeper {
                 peft::save_trained(model, method, modules_to_save, published_name, &trained)?;
             }
             Method::Lora(_)
+            | Method::AdaLora(_)
             | Method::Ia3(_)
             | Method::Vera(_)
+            | Method::Bottleneck(_)
             | Method::LnTuning(_)
             | Method::PromptTuning(_)
             | Method::PrefixTuning(_)
@@ -168,6 +170,15 @@ pub(crate) fn trained_folder(folder: &Path) -> PathBuf {
     folder.join(TRAINED)
 }
 
+/// The method whose adapter a run keeps.
+fn kept_method(run: &Run, checkpoint: &Checkpoint, trained: &Path) -> Result<Method, Error> {
+    match adapter_method(&run.method.method, checkpoint.config()) {
+        // Its folder knows the steps of its schedule, which come from the data.
+        Method::AdaLora(_) => Ok(AdapterConfig::read(trained)?.method(trained)?),
+        method => Ok(method.saved()),
+    }
+}
+
 impl TrainedRun {
     /// Opens a run's folder (the one that holds `run.toml`).
     ///
@@ -204,7 +215,7 @@ impl TrainedRun {
                 let labels = task.labels().names();
                 let origin = Origin::of(&run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels)?;
                 Origin::check(&trained, &origin)?;
-                let method = adapter_method(&run.method.method, checkpoint.config());
+                let method = kept_method(&run, &checkpoint, &trained)?;
                 let seed = stream(run.seed, Purpose::Init);
                 let (model, _) = attach_in(loaded.model, &method, &modules_to_save, seed, base_precision(&run))?;
                 let model = peft::load(model, &method, &modules_to_save, published_name, &trained)?;

@@ -10,9 +10,20 @@ use serde_json::Value;
 use crate::Error;
 use crate::origin::Origin;
 
-/// Settings that no tensor's name or shape gives away, beside the kind.
-const SILENT: [&str; 8] =
-    ["peft_type", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "feedforward_modules", "bias"];
+/// Settings that no tensor's name or shape gives away; beside them the kind and the widths, which are said in fewer words than shapes are.
+const SILENT: [&str; 11] = [
+    "peft_type",
+    "r",
+    "init_r",
+    "bottleneck_size",
+    "lora_alpha",
+    "use_rslora",
+    "rank_pattern",
+    "alpha_pattern",
+    "feedforward_modules",
+    "bias",
+    "non_linearity",
+];
 
 /// Fills an attached model with the adapter and the head in `folder`.
 ///
@@ -38,7 +49,14 @@ pub(crate) fn go_on(
             )));
         }
         // Read, so that settings minim can't honour are refused; written again, so that both have the same form.
-        let theirs = AdapterConfig::new(&theirs.method(folder)?, &here.task_type, None, modules_to_save);
+        let theirs = theirs.method(folder)?;
+        if theirs != theirs.saved() {
+            return Err(Error::Input(format!(
+                "{}: its factors stand on what they left of the base weights; expected plain LoRA, as peft converts it",
+                folder.display()
+            )));
+        }
+        let theirs = AdapterConfig::new(&theirs, &here.task_type, None, modules_to_save);
         let differences = theirs.as_ref().map_or(Vec::new(), |theirs| differences(theirs, &ours));
         if !differences.is_empty() {
             return Err(Error::Input(format!(

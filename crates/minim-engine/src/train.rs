@@ -114,15 +114,13 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     for note in &notes {
         tracing::info!("{note}");
     }
-    run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
-
     // Dropout masks come from the device's generator; everything else has a stream of its own.
     let autodiff = device.clone().autodiff();
     let mut model = Learnable::new(model, task.clone());
     if training.gradient_checkpointing {
         model = model.recomputing(stream(run.seed, Purpose::Dropout));
     }
-    let model = model.fork(&autodiff).train();
+    let mut model = model.fork(&autodiff).train();
     device.seed(stream(run.seed, Purpose::Dropout));
     autodiff.seed(stream(run.seed, Purpose::Dropout));
 
@@ -138,6 +136,12 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
     };
     let steps_per_epoch = loader.batches();
     let steps = training.max_steps.unwrap_or(training.epochs * steps_per_epoch);
+    let method = method.for_steps(steps);
+    method.check()?;
+    run_folder::begin(&options.folder, run, &labels, &modules_to_save)?;
+    if let Method::AdaLora(config) = &method {
+        model = model.allocating(config.clone());
+    }
     let schedule = WarmUp::new(training.learning_rate, training.warmup_ratio, steps, training.schedule);
     time.observe(&Event::Enter(Phase::Save));
     let outcome = Arc::new(Mutex::new(Outcome { time, ..Outcome::default() }));

@@ -35,8 +35,9 @@ mod utc;
 pub use error::Error;
 pub use location::Location;
 pub use plan::{
-    BasePrecision, Biases, EvaluateEvery, Experiment, Init, Long, LoraVariant, Method, MethodSpec, ModelSpec, Override,
-    Pool, Precision, PromptEncoder, PromptStart, Report, Schedule, TaskKind, TaskSpec, TrainingPatch, TrainingSpec,
+    AdaLoraSchedule, BasePrecision, Biases, EvaluateEvery, Experiment, Init, Long, LoraVariant, Method, MethodSpec,
+    ModelSpec, NonLinearity, Override, Placement, Pool, Precision, PromptEncoder, PromptStart, Report, Schedule, Start,
+    TaskKind, TaskSpec, TrainingPatch, TrainingSpec,
 };
 pub use record::{
     ClassShots, Cost, CurvePoint, DataSummary, Hardware, LabelScore, Majority, Metrics, Parameters, Record,

@@ -3,6 +3,7 @@
 //! The file is read key by key (`reader`), so that a mistake is reported with its line, and an unknown key with the
 //! known key that is spelt most like it. `docs/experiment.md` documents every key.
 
+mod adalora;
 mod lora;
 mod method;
 mod model;
@@ -17,8 +18,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-pub use lora::{Biases, LoraVariant};
-pub use method::{Method, MethodSpec};
+pub use adalora::AdaLoraSchedule;
+pub use lora::{Biases, LoraVariant, Start};
+pub use method::{Method, MethodSpec, NonLinearity, Placement};
 pub use model::{Init, ModelSpec};
 pub use task::{Long, Pool, Report, TaskKind, TaskSpec};
 pub use training::{BasePrecision, EvaluateEvery, Precision, Schedule, TrainingPatch, TrainingSpec};

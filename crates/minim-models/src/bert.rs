@@ -173,6 +173,8 @@ pub(crate) static FAMILY: Family = Family {
     buffers: &["embeddings.position_ids"],
     rename,
     lora_targets: &["query", "value"],
+    adalora_targets: &["query", "value"],
+    block_ends: (&["attention.output.dense"], &["output.dense"]),
     ia3_targets: &["key", "value", "output.dense"],
     ia3_feedforward: &["output.dense"],
     peft_defaults: true,

@@ -37,6 +37,11 @@ const MOST_LAYERS: u64 = 1000;
 pub struct DefaultTargets {
     /// For LoRA and VeRA.
     pub lora: &'static [&'static str],
+    /// For AdaLoRA.
+    pub adalora: &'static [&'static str],
+    /// For bottleneck adapters: the layers that end attention, and those that end a feed-forward block. A name of the second may mean one of
+    /// the first too.
+    pub block_ends: (&'static [&'static str], &'static [&'static str]),
     /// For IA3.
     pub ia3: &'static [&'static str],
     /// Those of `ia3` whose input is rescaled.
@@ -174,6 +179,8 @@ impl Config {
         let family = self.family();
         DefaultTargets {
             lora: family.lora_targets,
+            adalora: family.adalora_targets,
+            block_ends: family.block_ends,
             ia3: family.ia3_targets,
             ia3_feedforward: family.ia3_feedforward,
             from_peft: family.peft_defaults,

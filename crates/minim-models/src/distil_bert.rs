@@ -203,6 +203,8 @@ pub(crate) static FAMILY: Family = Family {
     // feed-forward block takes in. Attention's output projection, which BERT's `output.dense` catches too, stays as it is: the paper of IA3
     // does not rescale it.
     lora_targets: &["q_lin", "v_lin"],
+    adalora_targets: &["q_lin", "v_lin"],
+    block_ends: (&["attention.out_lin"], &["ffn.lin2"]),
     ia3_targets: &["k_lin", "v_lin", "lin2"],
     ia3_feedforward: &["lin2"],
     peft_defaults: false,

@@ -27,6 +27,11 @@ pub(crate) struct Family {
     pub(crate) rename: fn(&str) -> String,
     /// Modules that LoRA adapts by default: peft's choice where it has one.
     pub(crate) lora_targets: &'static [&'static str],
+    /// Modules that AdaLoRA adapts by default: peft's choice where it has one.
+    pub(crate) adalora_targets: &'static [&'static str],
+    /// The layers that end attention and those that end a feed-forward block: behind them stand bottleneck adapters. A name of the second may
+    /// mean one of the first too.
+    pub(crate) block_ends: (&'static [&'static str], &'static [&'static str]),
     /// Modules that IA3 rescales by default: peft's choice where it has one.
     pub(crate) ia3_targets: &'static [&'static str],
     /// Those of `ia3_targets` whose input is rescaled rather than their output.

@@ -121,6 +121,8 @@ pub(crate) static FAMILY: Family = Family {
     rename: str::to_string,
     // peft's tables, `peft/utils/constants.py`.
     lora_targets: &["q_proj", "v_proj"],
+    adalora_targets: &["q_proj", "v_proj"],
+    block_ends: (&["self_attn.o_proj"], &["mlp.down_proj"]),
     ia3_targets: &["k_proj", "v_proj", "down_proj"],
     ia3_feedforward: &["down_proj"],
     peft_defaults: true,

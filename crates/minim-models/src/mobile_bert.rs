@@ -175,6 +175,9 @@ pub(crate) static FAMILY: Family = Family {
     // layer's feed-forward blocks (`output.dense`, `ffn.N.output.dense`) and, as in BERT, attention's output projection; it is not
     // `output.bottleneck.dense`.
     lora_targets: &["query", "value"],
+    adalora_targets: &["query", "value"],
+    // Behind each of a layer's feed-forward blocks, which are as narrow as attention.
+    block_ends: (&["attention.output.dense"], &["output.dense"]),
     ia3_targets: &["key", "value", "output.dense"],
     ia3_feedforward: &["output.dense"],
     peft_defaults: false,

@@ -137,6 +137,8 @@ pub(crate) static FAMILY: Family = Family {
     // projection for LoRA (MPT's is called `Wqkv` too), and for IA3 beside it the feed-forward block's second layer, by its input.
     // `Wo` alone would mean attention's output projection as well.
     lora_targets: &["Wqkv"],
+    adalora_targets: &["Wqkv"],
+    block_ends: (&["attn.Wo"], &["mlp.Wo"]),
     ia3_targets: &["Wqkv", "mlp.Wo"],
     ia3_feedforward: &["mlp.Wo"],
     peft_defaults: false,

@@ -109,6 +109,8 @@ pub(crate) static FAMILY: Family = Family {
     rename: bert::rename,
     // peft's tables, `peft/utils/constants.py`.
     lora_targets: &["query", "value"],
+    adalora_targets: &["query", "key", "value", "dense"],
+    block_ends: (&["attention.output.dense"], &["output.dense"]),
     ia3_targets: &["key", "value", "output.dense"],
     ia3_feedforward: &["output.dense"],
     peft_defaults: true,

@@ -244,14 +244,16 @@ fn order_methods(records: &[Record]) -> Vec<String> {
         let order = match &record.run.method.method {
             Method::Full => (0, 0),
             Method::Lora { rank, .. } => (1, *rank),
-            Method::Ia3 { .. } => (2, 0),
-            Method::Vera { rank, .. } => (3, *rank),
-            Method::LnTuning { .. } => (4, 0),
-            Method::BitFit => (5, 0),
-            Method::PromptTuning { num_virtual_tokens, .. } => (6, *num_virtual_tokens),
-            Method::PrefixTuning { num_virtual_tokens, .. } => (7, *num_virtual_tokens),
-            Method::PTuning { num_virtual_tokens, .. } => (8, *num_virtual_tokens),
-            Method::Head => (9, 0),
+            Method::AdaLora { schedule, .. } => (2, schedule.target_r),
+            Method::Ia3 { .. } => (3, 0),
+            Method::Vera { rank, .. } => (4, *rank),
+            Method::Bottleneck { bottleneck_size, .. } => (5, *bottleneck_size),
+            Method::LnTuning { .. } => (6, 0),
+            Method::BitFit => (7, 0),
+            Method::PromptTuning { num_virtual_tokens, .. } => (8, *num_virtual_tokens),
+            Method::PrefixTuning { num_virtual_tokens, .. } => (9, *num_virtual_tokens),
+            Method::PTuning { num_virtual_tokens, .. } => (10, *num_virtual_tokens),
+            Method::Head => (11, 0),
         };
         orders.entry(&record.run.method.name).or_insert(order);
     }

@@ -9,14 +9,18 @@ use serde_json::{Value, json};
 
 use super::virtual_tokens;
 use crate::targets::ALL_LINEAR;
-use crate::{Bias, Error, Ia3Config, LnTuningConfig, LoraConfig, Method, Restriction, Targets, VeraConfig};
+use crate::{
+    Bias, BottleneckConfig, Error, Ia3Config, LnTuningConfig, LoraConfig, LoraStart, Method, Restriction, Targets,
+    VeraConfig,
+};
 
 pub(super) const CONFIG: &str = "adapter_config.json";
 
 /// peft's `adapter_config.json`, reduced to the keys that every peft version since 0.4 knows and to those that the method sets.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 pub struct AdapterConfig {
-    /// `LORA`, `IA3`, `VERA`, `LN_TUNING`, `PROMPT_TUNING`, `PREFIX_TUNING` or `P_TUNING`.
+    /// `LORA`, `ADALORA`, `IA3`, `VERA`, `LN_TUNING`, `PROMPT_TUNING`, `PREFIX_TUNING` or `P_TUNING`; `BOTTLENECK` in a folder of minim's own, which
+    /// peft refuses by that name.
     pub peft_type: String,
     /// `SEQ_CLS` or `TOKEN_CLS`.
     #[serde(default)]
@@ -36,10 +40,10 @@ pub struct AdapterConfig {
     /// The rank of LoRA or VeRA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r: Option<usize>,
-    /// LoRA's alpha.
+    /// LoRA's or AdaLoRA's alpha.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lora_alpha: Option<f64>,
-    /// LoRA's dropout.
+    /// LoRA's or AdaLoRA's dropout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lora_dropout: Option<f64>,
     /// IA3's feed-forward modules.
@@ -104,6 +108,8 @@ fn unsupported(peft_type: &str) -> Vec<(&'static str, Value)> {
             ("use_bdlora", json!(null)),
             ("use_qalora", json!(false)),
         ]),
+        "ADALORA" => settings.extend([("bias", json!("none")), ("trainable_token_indices", json!(null))]),
+        "BOTTLENECK" => {}
         "VERA" => settings.push(("bias", json!("none"))),
         other if virtual_tokens::is_type(other) => {}
         _ => settings.push(("exclude_modules", json!([]))),
@@ -133,6 +139,7 @@ impl AdapterConfig {
         match method {
             Method::Full | Method::Head | Method::BitFit => return None,
             Method::Lora(lora) => {
+                let lora = lora.saved();
                 config.peft_type = "LORA".into();
                 config.target_modules = Some((&lora.targets).into());
                 config.r = Some(lora.rank);
@@ -144,6 +151,14 @@ impl AdapterConfig {
                 config.set("alpha_pattern", Some(&lora.alpha_pattern).filter(|pattern| !pattern.is_empty()));
                 config.set("bias", bias_name(lora.bias));
                 config.restrict(&lora.restriction);
+            }
+            Method::AdaLora(adalora) => {
+                config.peft_type = "ADALORA".into();
+                config.target_modules = Some((&adalora.targets).into());
+                config.lora_alpha = Some(adalora.alpha);
+                config.lora_dropout = Some(adalora.dropout);
+                config.restrict(&adalora.restriction);
+                config.set_adalora(adalora);
             }
             Method::Ia3(ia3) => {
                 config.peft_type = "IA3".into();
@@ -159,6 +174,13 @@ impl AdapterConfig {
                 config.set("projection_prng_key", Some(vera.projection_prng_key));
                 config.set("save_projection", Some(true));
                 config.restrict(&vera.restriction);
+            }
+            Method::Bottleneck(bottleneck) => {
+                config.peft_type = "BOTTLENECK".into();
+                config.target_modules = Some((&bottleneck.targets).into());
+                config.set("bottleneck_size", Some(bottleneck.size));
+                config.set("non_linearity", Some(bottleneck.non_linearity.to_string()));
+                config.restrict(&bottleneck.restriction);
             }
             Method::LnTuning(ln_tuning) => {
                 config.peft_type = "LN_TUNING".into();
@@ -178,7 +200,7 @@ impl AdapterConfig {
         }
     }
 
-    fn restrict(&mut self, restriction: &Restriction) {
+    pub(super) fn restrict(&mut self, restriction: &Restriction) {
         self.set("exclude_modules", restriction.exclude.as_ref().map(Names::from));
         self.set("layers_to_transform", Some(&restriction.layers).filter(|layers| !layers.is_empty()));
         self.set("layers_pattern", Some(&restriction.layers_pattern).filter(|patterns| !patterns.is_empty()));
@@ -209,12 +231,24 @@ impl AdapterConfig {
                 return Err(format(format!("{key} = {value} is not supported; expected {neutral}")));
             }
         }
-        match config.other.get("init_lora_weights") {
-            Some(Value::String(start)) if !PLAIN_STARTS.contains(&start.as_str()) => Err(format(format!(
-                "init_lora_weights = \"{start}\" is not supported, as it changes the base model's weights; convert the adapter to plain \
-                 LoRA with peft's path_initial_model_for_weight_conversion"
-            ))),
-            _ => Ok(config),
+        Ok(config)
+    }
+
+    /// Where LoRA's factors started, as far as that decides what they stand on.
+    fn start(&self, folder: &Path) -> Result<LoraStart, Error> {
+        let Some(Value::String(name)) = self.other.get("init_lora_weights") else { return Ok(LoraStart::Random) };
+        if PLAIN_STARTS.contains(&name.as_str()) {
+            return Ok(LoraStart::Random);
+        }
+        match name.parse() {
+            Ok(start @ (LoraStart::Pissa | LoraStart::Olora)) => Ok(start),
+            _ => Err(Error::Format {
+                path: folder.join(CONFIG),
+                reason: format!(
+                    "init_lora_weights = \"{name}\" is not supported, as it changes the base model's weights by what the file does not \
+                     hold; convert the adapter to plain LoRA with peft's path_initial_model_for_weight_conversion"
+                ),
+            }),
         }
     }
 
@@ -247,7 +281,9 @@ impl AdapterConfig {
                     Some("lora_only") => Bias::LoraOnly,
                     Some(other) => return Err(format(format!("bias is {other}; expected none, all or lora_only"))),
                 },
+                start: self.start(folder)?,
             })),
+            "ADALORA" => Ok(Method::AdaLora(self.adalora(targets, folder)?)),
             "IA3" => Ok(Method::Ia3(Ia3Config {
                 targets,
                 feedforward: match &self.feedforward_modules {
@@ -276,9 +312,22 @@ impl AdapterConfig {
                     restriction: self.restriction(folder)?,
                 }))
             }
+            "BOTTLENECK" => {
+                let name: Option<String> = self.get("non_linearity", folder)?;
+                let name = name.ok_or_else(|| missing("non_linearity"))?;
+                Ok(Method::Bottleneck(BottleneckConfig {
+                    size: self.get("bottleneck_size", folder)?.ok_or_else(|| missing("bottleneck_size"))?,
+                    non_linearity: name
+                        .parse()
+                        .map_err(|()| format(format!("non_linearity is {name}; expected gelu, relu, silu or tanh")))?,
+                    targets,
+                    restriction: self.restriction(folder)?,
+                }))
+            }
             "LN_TUNING" => Ok(Method::LnTuning(LnTuningConfig { targets })),
             other => Err(format(format!(
-                "peft_type {other} is not supported; expected LORA, IA3, VERA, LN_TUNING, PROMPT_TUNING, PREFIX_TUNING or P_TUNING"
+                "peft_type {other} is not supported; expected LORA, ADALORA, IA3, VERA, LN_TUNING, PROMPT_TUNING, PREFIX_TUNING, \
+                 P_TUNING or BOTTLENECK"
             ))),
         }
     }
@@ -291,7 +340,7 @@ impl AdapterConfig {
             .map_err(|e| Error::Format { path: folder.join(CONFIG), reason: format!("{key}: {e}") })
     }
 
-    fn restriction(&self, folder: &Path) -> Result<Restriction, Error> {
+    pub(super) fn restriction(&self, folder: &Path) -> Result<Restriction, Error> {
         let exclude = self.get::<Names>("exclude_modules", folder)?;
         Ok(Restriction {
             // peft takes an empty list for none.
@@ -333,7 +382,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::{EncoderKind, PTuningConfig, PrefixTuningConfig, PromptInit, PromptTuningConfig};
+    use crate::{AdaLoraConfig, EncoderKind, PTuningConfig, PrefixTuningConfig, PromptInit, PromptTuningConfig};
 
     static FOLDERS: AtomicUsize = AtomicUsize::new(0);
 
@@ -373,6 +422,19 @@ mod tests {
             Method::Lora(LoraConfig { targets: Targets::AllLinear, bias: Bias::All, ..LoraConfig::default() }),
             Method::Ia3(Ia3Config::default()),
             Method::LnTuning(LnTuningConfig::default()),
+            Method::Bottleneck(BottleneckConfig {
+                size: 7,
+                restriction: restriction.clone(),
+                ..BottleneckConfig::default()
+            }),
+            Method::AdaLora(AdaLoraConfig {
+                targets: targets.clone(),
+                restriction: restriction.clone(),
+                tinit: 3,
+                total_steps: 9,
+                rank_pattern: [("bert.layer.0.query".into(), vec![true, false])].into(),
+                ..AdaLoraConfig::default()
+            }),
             Method::Vera(VeraConfig {
                 targets,
                 restriction: Restriction { exclude: None, ..restriction },
@@ -418,6 +480,7 @@ mod tests {
         for (more, says) in [
             (r#""lora_bias": true"#, "lora_bias = true is not supported"),
             (r#""init_lora_weights": "corda""#, "init_lora_weights = \"corda\" is not supported"),
+            (r#""init_lora_weights": "pissa_niter_4""#, "by what the file does not hold"),
             (r#""bias": "some""#, "bias is some; expected none, all or lora_only"),
             (r#""rank_pattern": {"query": -1}"#, "rank_pattern: "),
             (r#""layer_replication": [[0, 1]]"#, "layer_replication = [[0,1]] is not supported"),

@@ -1,5 +1,6 @@
 //! How parameters stand in an adapter file.
 
+use crate::AdaLoraConfig;
 use crate::method::is_saved_whole;
 use crate::tuned::{Parameter, Tuned};
 use crate::walk::Walk;
@@ -24,12 +25,25 @@ pub(super) struct Entry {
     pub(super) layout: Layout,
     /// Whether every layer has this one and the file has it once.
     pub(super) shared: bool,
+    /// Whether it is where a factor started: behind the factor in a file that is written, in none that is read.
+    pub(super) start: bool,
 }
 
 impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
     pub(super) fn new(method: &Method, modules_to_save: &'a [String], names: N) -> Result<Self, Error> {
         let prefix = if method.is_on_table() { "base_model." } else { "base_model.model." };
         Ok(Self { tuned: Tuned::new(method)?, prefix, modules_to_save, names, walk: Walk::default() })
+    }
+
+    /// The empty tensors that peft has for a layer of which AdaLoRA left no rank, if its weight is being visited.
+    pub(super) fn without_ranks(&self, config: &AdaLoraConfig, shape: &[usize]) -> Vec<(String, [usize; 2])> {
+        let name = (self.names)(&self.walk.path());
+        let (Some(module), [inputs, outputs]) = (name.strip_suffix(".weight"), shape) else { return Vec::new() };
+        if !self.walk.in_linear() || config.rank_pattern.get(module).is_none_or(|left| left.contains(&true)) {
+            return Vec::new();
+        }
+        let key = |factor| format!("{}{module}.{factor}", self.prefix);
+        vec![(key("lora_A"), [0, *inputs]), (key("lora_B"), [*outputs, 0]), (key("lora_E"), [0, 1])]
     }
 
     /// The place of the parameter that is being visited; `None` for one that training leaves as it is.
@@ -41,13 +55,28 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
             let prefix = self.prefix;
             let of_layer = |suffix: &str| Some(Entry { key: format!("{prefix}{module}.{suffix}"), ..Entry::default() });
             let with = |layout, entry: Option<Entry>| entry.map(|entry| Entry { layout, ..entry });
+            let as_start = |entry: Option<Entry>| entry.map(|entry| Entry { start: true, ..entry });
             let shared = |name: &str| {
-                Some(Entry { key: format!("base_model.{name}"), layout: Layout::Transposed, shared: true })
+                Some(Entry {
+                    key: format!("base_model.{name}"),
+                    layout: Layout::Transposed,
+                    shared: true,
+                    start: false,
+                })
             };
             return match factor {
                 "Lora.a" => with(Layout::Transposed, of_layer("lora_A.weight")),
                 "Lora.b" => with(Layout::Transposed, of_layer("lora_B.weight")),
+                "Lora.initial.a" => as_start(with(Layout::Transposed, of_layer("lora_A.weight"))),
+                "Lora.initial.b" => as_start(with(Layout::Transposed, of_layer("lora_B.weight"))),
                 "Lora.magnitude" => of_layer("lora_magnitude_vector"),
+                "AdaLora.a" => with(Layout::Transposed, of_layer("lora_A")),
+                "AdaLora.b" => with(Layout::Transposed, of_layer("lora_B")),
+                "AdaLora.e" => with(Layout::Column, of_layer("lora_E")),
+                "Bottleneck.down" => with(Layout::Transposed, of_layer("bottleneck_down.weight")),
+                "Bottleneck.down_bias" => of_layer("bottleneck_down.bias"),
+                "Bottleneck.up" => with(Layout::Transposed, of_layer("bottleneck_up.weight")),
+                "Bottleneck.up_bias" => of_layer("bottleneck_up.bias"),
                 "Ia3.output" => with(Layout::Column, of_layer("ia3_l")),
                 "Ia3.input" => with(Layout::Row, of_layer("ia3_l")),
                 "Vera.lambda_d" => of_layer("vera_lambda_d"),
@@ -70,13 +99,13 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
             return None;
         };
         let layout = if shape.len() == 2 { Layout::Transposed } else { Layout::Same };
-        Some(Entry { key: format!("{}{key}", self.prefix), layout, shared: false })
+        Some(Entry { key: format!("{}{key}", self.prefix), layout, ..Entry::default() })
     }
 }
 
 impl Default for Entry {
     fn default() -> Self {
-        Self { key: String::new(), layout: Layout::Same, shared: false }
+        Self { key: String::new(), layout: Layout::Same, shared: false, start: false }
     }
 }
 

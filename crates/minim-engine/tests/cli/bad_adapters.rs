@@ -45,7 +45,7 @@ fn an_adapter_for_another_head_or_of_another_kind_is_refused() {
             "\"lora_bias\": true",
             &["lora-seq/adapter_config.json", "lora_bias = true", "expected false"],
         ),
-        ("\"LORA\"", "\"LOKR\"", &["lora-seq/adapter_config.json", "LOKR", "expected LORA, IA3, VERA"]),
+        ("\"LORA\"", "\"LOKR\"", &["lora-seq/adapter_config.json", "LOKR", "expected LORA, ADALORA, IA3, VERA"]),
         (
             "\"init_lora_weights\": false",
             "\"init_lora_weights\": \"corda\"",

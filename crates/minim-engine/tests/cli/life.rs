@@ -84,6 +84,37 @@ fn training_goes_on_from_an_adapter_of_minim_and_from_one_of_peft() {
     }
 }
 
+/// Of each of these the folder holds all that training goes on from; PiSSA's is plain LoRA of twice the rank.
+#[test]
+fn training_goes_on_from_adalora_bottlenecks_and_what_pissa_became() {
+    for (name, first, next) in [
+        ("adalora", r#"kind = "adalora", init_r = 4, target_r = 2"#, r#"kind = "adalora", init_r = 4, target_r = 2"#),
+        (
+            "pfeiffer",
+            r#"kind = "bottleneck", placement = "pfeiffer""#,
+            r#"kind = "bottleneck", placement = "pfeiffer""#,
+        ),
+        (
+            "pissa",
+            r#"kind = "lora", rank = 4, alpha = 8, init_lora_weights = "pissa""#,
+            r#"kind = "lora", rank = 8, alpha = 16"#,
+        ),
+    ] {
+        let scratch = Scratch::new();
+        let start = format!("{}/trained", trained(&scratch, &format!(r#"name = "{name}", {first}"#)));
+        goes_on(&scratch, &start, &format!(r#"name = "{name}", {next}"#));
+        scratch.done(&format!("train texts.toml --out on/{name}"));
+        let record = scratch.record(&format!("on/{name}"));
+        let logits = |adapter: &str| all_numbers(&scratch.done(&format!("{LOGITS} --model seq --adapter {adapter}")));
+        let after = logits(&format!("on/{name}/{}/trained", record.run_id));
+        assert!(furthest(&logits(&start), &after) < 1e-5, "{name}");
+        if first != next {
+            goes_on(&scratch, &start, &format!(r#"name = "{name}", {first}"#));
+            scratch.refused_saying("train texts.toml --out again", &["`start` in [[method]]", "plain LoRA of twice"]);
+        }
+    }
+}
+
 #[test]
 fn training_does_not_go_on_from_what_differs() {
     let scratch = Scratch::new();
@@ -100,11 +131,26 @@ fn training_does_not_go_on_from_what_differs() {
         goes_on(&scratch, &start, method);
         scratch.refused_saying("train texts.toml --out on", &[says]);
     }
+    scratch.fixture("pissa-seq");
+    goes_on(&scratch, "pissa-seq", LORA);
+    scratch.refused_saying("train texts.toml --out on", &["pissa-seq: its factors stand on what they left"]);
+
     goes_on(&scratch, &start, LORA);
     scratch.edit("texts/train.csv", |csv| csv.replace("possible", "probable"));
     scratch.edit("texts/valid.csv", |csv| csv.replace("possible", "probable"));
     scratch.edit("texts/test.csv", |csv| csv.replace("possible", "probable"));
     scratch.refused_saying("train texts.toml --out on", &["the labels differ", "possible are not here"]);
+
+    let scratch = Scratch::new();
+    let folder = trained(&scratch, r#"name = "b", kind = "bottleneck", bottleneck_size = 3"#);
+    goes_on(
+        &scratch,
+        &format!("{folder}/trained"),
+        r#"name = "b", kind = "bottleneck", non_linearity = "tanh", bottleneck_size = 3"#,
+    );
+    scratch.refused_saying("train texts.toml --out on", &["non_linearity is \"tanh\", the adapter's \"gelu\""]);
+    goes_on(&scratch, &format!("{folder}/trained"), r#"name = "b", kind = "bottleneck""#);
+    scratch.refused_saying("train texts.toml --out on", &["bottleneck_size is 64, the adapter's 3"]);
 }
 
 #[test]
@@ -182,6 +228,11 @@ fn adapters_of_one_base_are_combined_and_others_are_not() {
     scratch.refused_saying(&format!("{combine} --how ties --density 0 --out other"), &["density is 0", "(0, 1]"]);
     scratch.refused_saying(&format!("{combine} --how cat --svd --out other"), &["cat is exact already"]);
     scratch.refused_saying(&format!("{combine} --svd --rank 0 --out other"), &["rank is 0", "at least 1"]);
+    scratch.fixture("pissa-seq");
+    scratch.fixture("adalora-seq");
+    for (folder, says) in [("pissa-seq", "stand on what they left"), ("adalora-seq", "only LoRA adapters")] {
+        scratch.refused_saying(&format!("combine --adapter {folder} --adapter lora-seq --out other"), &[folder, says]);
+    }
     scratch.edit(&format!("{run}/trained/minim.json"), |origin| origin.replace("\"possible\"", "\"probable\""));
     scratch.done(&format!("{combine} --out other"));
     scratch.write("lora-seq/minim.json", scratch.read("combined/minim.json"));

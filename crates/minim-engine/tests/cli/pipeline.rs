@@ -30,7 +30,7 @@ const PLAIN: Row =
     Row { name: "", settings: "", adapter: 0, frozen: 0, tuned: 0, pooler: 0, to_peft: true, to_merged: true };
 
 /// 2 layers of 36 with 52 inside; LoRA and VeRA on two matrices of each, IA3 on key, value and both outputs.
-const METHODS: [Row; 14] = [
+const METHODS: [Row; 19] = [
     Row { name: "full", settings: r#"name = "full", kind = "full""#, to_peft: false, ..PLAIN },
     Row { name: "lora", settings: r#"name = "lora", kind = "lora", rank = 4"#, adapter: LORA, ..PLAIN },
     Row { name: "ia3", settings: r#"name = "ia3", kind = "ia3""#, adapter: 2 * (36 + 36 + 36 + 52), ..PLAIN },
@@ -47,6 +47,40 @@ const METHODS: [Row; 14] = [
         settings: r#"name = "fa", kind = "lora", rank = 4, freeze_a = true, lr_ratio = 4, rank_pattern = { "layer.1.*" = 8 }"#,
         adapter: 3 * LORA / 2,
         frozen: 3 * LORA / 4,
+        ..PLAIN
+    },
+    Row {
+        name: "pissa",
+        settings: r#"name = "pissa", kind = "lora", rank = 4, init_lora_weights = "pissa", use_rslora = true"#,
+        adapter: LORA,
+        ..PLAIN
+    },
+    Row {
+        name: "olora",
+        settings: r#"name = "olora", kind = "lora", rank = 4, init_lora_weights = "olora", use_dora = true"#,
+        adapter: LORA + 2 * 2 * 36,
+        ..PLAIN
+    },
+    Row {
+        name: "adalora",
+        settings: r#"name = "adalora", kind = "adalora", init_r = 4, target_r = 2, tfinal = 1"#,
+        adapter: 2 * 2 * 4 * (36 + 36 + 1),
+        ..PLAIN
+    },
+    Row {
+        name: "houlsby",
+        settings: r#"name = "houlsby", kind = "bottleneck", bottleneck_size = 6"#,
+        adapter: 2 * 2 * (2 * 6 * 36 + 6 + 36),
+        to_peft: false,
+        to_merged: false,
+        ..PLAIN
+    },
+    Row {
+        name: "pfeiffer",
+        settings: r#"name = "pfeiffer", kind = "bottleneck", placement = "pfeiffer", bottleneck_size = 6"#,
+        adapter: 2 * (2 * 6 * 36 + 6 + 36),
+        to_peft: false,
+        to_merged: false,
         ..PLAIN
     },
     Row { name: "vera", settings: r#"name = "vera", kind = "vera", rank = 16"#, adapter: 2 * 2 * (16 + 36), ..PLAIN },
@@ -111,6 +145,37 @@ fn relations_go_through_every_command() {
     every_method(RELATIONS);
 }
 
+/// Whichever evaluation is kept, ranks are gone.
+#[test]
+fn adalora_takes_ranks_away_while_it_is_trained() {
+    let scratch = Scratch::new();
+    let method = r#"name = "adalora", kind = "adalora", init_r = 4, target_r = 1, tinit = 0, tfinal = 3"#;
+    TEXTS.write(&scratch, method);
+    scratch.done("train texts.toml --out out");
+    let record = scratch.record("out");
+    let kept = scratch.files(&format!("out/{}/trained", record.run_id));
+    let file = &kept["adapter_model.safetensors"];
+    let (length, rest) = file.split_at(8);
+    let (header, data) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+    let header: BTreeMap<String, Value> = serde_json::from_slice(header).unwrap();
+    let mut singular_values = Vec::new();
+    for (_, entry) in header.iter().filter(|(name, _)| name.ends_with(".lora_E")) {
+        let [begin, end] = [0, 1].map(|at| entry["data_offsets"][at].as_u64().unwrap() as usize);
+        singular_values.extend(data[begin..end].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())));
+    }
+    assert_eq!(singular_values.len(), 2 * 2 * 4);
+    // After the steps 0 to 2 of nine, of which six allocate: 16 fall to 4 + 12·(4/6)³.
+    let gone = singular_values.iter().filter(|&&value| value == 0.0).count();
+    assert!((9..16).contains(&gone), "{singular_values:?}");
+
+    TEXTS.write(&scratch, r#"name = "adalora", kind = "adalora", tinit = 5, tfinal = 4"#);
+    scratch.refused_saying(
+        "train texts.toml --out again",
+        &["texts.toml: method adalora", "tinit + tfinal is 5 + 4 of 9 steps"],
+    );
+    assert!(scratch.files("again").is_empty(), "nothing is begun");
+}
+
 /// In few bits while it trains, evaluates and predicts; a merged model is the one that was trained, its weights made dense.
 #[test]
 fn a_base_in_few_bits_goes_through_every_command() {
@@ -130,12 +195,41 @@ fn a_base_in_few_bits_goes_through_every_command() {
         check_parameters(task, &record, &METHODS[1]);
         check_evaluation(&scratch, task, &record, &run);
         let predictions = check_predictions(&scratch, task, &record, &run);
-        check_merged(&scratch, task, &run, true, &predictions);
+        check_merged(&scratch, task, &run, &METHODS[1], &predictions);
         scratch.done(&format!("export --run {run} --to peft --out exported/peft"));
         sizes.push(record.cost.unwrap().base_memory_bytes.unwrap());
     }
     assert_eq!(sizes[0], 4 * TEXTS.total);
     assert!(sizes.windows(2).all(|pair| pair[1] < pair[0]), "{sizes:?}");
+}
+
+/// The other adapters on linear layers, and those that cannot be there.
+#[test]
+fn adalora_and_bottlenecks_stand_on_a_base_in_few_bits_and_pissa_does_not() {
+    for (name, held) in
+        [("adalora", "nf4"), ("houlsby", "int8"), ("pissa", "nf4"), ("olora", "int8"), ("pissa", "bf16")]
+    {
+        let row = METHODS.iter().find(|row| row.name == name).unwrap();
+        let (scratch, task) = (Scratch::new(), TEXTS);
+        task.write(&scratch, row.settings);
+        scratch
+            .edit("texts.toml", |plan| plan.replace("epochs = 3", &format!("epochs = 3\nbase_precision = \"{held}\"")));
+        if row.settings.contains("init_lora_weights") && held != "bf16" {
+            let says = [&format!("texts.toml: method {name}: init_lora_weights is {name}"), "int8 or nf4"];
+            scratch.refused_saying("train texts.toml --out out", &says);
+            assert!(scratch.files("out").is_empty(), "nothing is begun");
+            continue;
+        }
+        scratch.done("train texts.toml --out out");
+        let record = scratch.record("out");
+        let run = format!("out/{}", record.run_id);
+        check_parameters(task, &record, row);
+        check_evaluation(&scratch, task, &record, &run);
+        let predictions = check_predictions(&scratch, task, &record, &run);
+        if row.to_merged {
+            check_merged(&scratch, task, &run, row, &predictions);
+        }
+    }
 }
 
 fn every_method(task: TinyTask) {
@@ -153,7 +247,9 @@ fn every_method(task: TinyTask) {
         let predictions = check_predictions(&scratch, task, &record, &run);
         check_exports(&scratch, task, &run, &row, &predictions);
         scratch.holds_no_text("out");
-        scratch.holds_no_text("exported");
+        if row.to_merged || row.to_peft {
+            scratch.holds_no_text("exported");
+        }
     }
 }
 
@@ -247,16 +343,15 @@ fn all(lines: &[Value]) -> Vec<f64> {
 }
 
 /// Returns the logits of the merged model; of what can't be merged, those of the adapter.
-fn check_merged(scratch: &Scratch, task: TinyTask, run: &str, is_mergeable: bool, predictions: &[Value]) -> Vec<Value> {
+fn check_merged(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) -> Vec<Value> {
     let to_merged = format!("export --to merged --out exported/merged --run {run}");
-    let merged = if is_mergeable {
+    let merged = if row.to_merged {
         scratch.done(&to_merged);
         logits(scratch, task, "exported/merged", "")
     } else {
-        scratch.refused_saying(&to_merged, &["virtual tokens", "keep the adapter beside its base model"]);
+        scratch.refused_saying(&to_merged, &["no part of any weight", "keep the adapter beside its base model"]);
         assert!(scratch.files("exported/merged").is_empty());
-        scratch.done(&format!("export --to peft --out exported/peft --run {run}"));
-        logits(scratch, task, task.model, "--adapter exported/peft")
+        logits(scratch, task, task.model, &format!("--adapter {run}/trained"))
     };
     assert!(furthest(&all(&merged), &all(&logits(scratch, task, task.model, ""))) > 1e-3, "training changed something");
     if predictions.iter().all(|line| line["tags"].is_null()) {
@@ -268,14 +363,16 @@ fn check_merged(scratch: &Scratch, task: TinyTask, run: &str, is_mergeable: bool
 }
 
 fn check_exports(scratch: &Scratch, task: TinyTask, run: &str, row: &Row, predictions: &[Value]) {
-    let merged = check_merged(scratch, task, run, row.to_merged, predictions);
+    let merged = check_merged(scratch, task, run, row, predictions);
     let export = format!("export --run {run} --to peft --out exported/peft");
     if row.to_peft {
         scratch.done(&export);
         let adapted = logits(scratch, task, task.model, "--adapter exported/peft");
         assert!(furthest(&all(&adapted), &all(&merged)) < 1e-4, "the adapter on its base model is the merged model");
     } else {
-        scratch.refused_saying(&export, &["no peft adapter", "--to merged"]);
+        let says =
+            if row.to_merged { ["no peft adapter", "--to merged"] } else { ["peft has no bottleneck", "trained/"] };
+        scratch.refused_saying(&export, &says);
         assert!(scratch.files("exported/peft").is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of LoRA beyond rank, , dropout and targets.
+//! The settings of LoRA beyond rank, alpha, dropout and targets.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +40,48 @@ pub struct LoraVariant {
     /// What the list of layers is called, where a path has several numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers_pattern: Vec<String>,
+    /// How the factors start, where not at random beside an untouched weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_lora_weights: Option<Start>,
+}
+
+/// Starts of LoRA's factors that take their part out of the base weight, under peft's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Start {
+    /// `pissa`: the largest singular values (Meng et al. 2024, arXiv 2404.02948).
+    Pissa,
+    /// `pissa_niter_N`: the same, about, by N iterations on a random subspace.
+    PissaNiter(usize),
+    /// `olora`: the first columns and rows of a QR decomposition (Büyükakyüz 2024, arXiv 2406.01775).
+    Olora,
+}
+
+impl TryFrom<String> for Start {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, &'static str> {
+        match name.as_str() {
+            "pissa" => Ok(Self::Pissa),
+            "olora" => Ok(Self::Olora),
+            _ => {
+                let iterations = name.strip_prefix("pissa_niter_").and_then(|n| n.parse().ok());
+                iterations
+                    .map(Self::PissaNiter)
+                    .ok_or("expected \"pissa\", \"pissa_niter_N\" with a whole number N, or \"olora\"")
+            }
+        }
+    }
+}
+
+impl From<Start> for String {
+    fn from(start: Start) -> Self {
+        match start {
+            Start::Pissa => "pissa".into(),
+            Start::PissaNiter(iterations) => format!("pissa_niter_{iterations}"),
+            Start::Olora => "olora".into(),
+        }
+    }
 }
 
 /// Biases of the base model that are trained beside LoRA.
@@ -57,7 +99,7 @@ fn is_unset(setting: &bool) -> bool {
 }
 
 impl LoraVariant {
-    pub(super) const KEYS: [&str; 10] = [
+    pub(super) const KEYS: [&str; 11] = [
         "use_rslora",
         "use_dora",
         "freeze_a",
@@ -68,6 +110,7 @@ impl LoraVariant {
         "exclude_modules",
         "layers_to_transform",
         "layers_pattern",
+        "init_lora_weights",
     ];
 
     pub(super) fn read(table: &Table) -> Result<Self, Error> {
@@ -104,6 +147,10 @@ impl LoraVariant {
             exclude_modules: names("exclude_modules")?,
             layers_to_transform,
             layers_pattern,
+            init_lora_weights: match table.get("init_lora_weights") {
+                None => None,
+                Some(value) => Some(Start::try_from(value.string()?).map_err(|expected| value.invalid(expected))?),
+            },
         })
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::adalora::AdaLoraSchedule;
 use super::lora::LoraVariant;
 use super::reader::Table;
 use super::virtual_tokens::{self, PromptEncoder, PromptStart};
@@ -45,6 +46,20 @@ pub enum Method {
         #[serde(flatten)]
         variant: Box<LoraVariant>,
     },
+    /// Low-rank updates whose ranks compete (Zhang et al. 2023, arXiv 2303.10512).
+    #[serde(rename = "adalora")]
+    AdaLora {
+        /// The update is scaled by `alpha / init_r`.
+        alpha: f64,
+        /// Dropout on the update's input, in `[0, 1)`.
+        dropout: f64,
+        /// Layers that are adapted, as LoRA's; empty for the model family's default.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
+        /// How ranks are taken away.
+        #[serde(flatten)]
+        schedule: AdaLoraSchedule,
+    },
     /// Learned rescaling of activations (Liu et al. 2022, arXiv 2205.05638).
     Ia3 {
         /// Layers that are adapted: a layer whose path equals a target or ends with `.` and it. Empty for the model family's default.
@@ -65,6 +80,18 @@ pub enum Method {
         /// Decides the random matrices, whatever the run's seed.
         projection_prng_key: u64,
         /// Layers that are adapted, as LoRA's; empty for the model family's default.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
+    },
+    /// Small networks behind blocks.
+    Bottleneck {
+        /// Behind which blocks.
+        placement: Placement,
+        /// Inner width.
+        bottleneck_size: usize,
+        /// Between both projections.
+        non_linearity: NonLinearity,
+        /// Layers whose output is adapted, as LoRA's; empty for those of the placement.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         targets: Vec<String>,
     },
@@ -119,11 +146,37 @@ pub enum Method {
     Head,
 }
 
+/// Where bottleneck adapters stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// Behind attention and behind the feed-forward block (Houlsby et al. 2019, arXiv 1902.00751).
+    Houlsby,
+    /// Behind the feed-forward block alone (Pfeiffer et al. 2020, arXiv 2005.00247).
+    Pfeiffer,
+}
+
+/// What stands between the projections of a bottleneck adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NonLinearity {
+    /// `x·Φ(x)`
+    Gelu,
+    /// `max(x, 0)`
+    Relu,
+    /// `x·σ(x)`
+    Silu,
+    /// `tanh(x)`
+    Tanh,
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Lora,
+    AdaLora,
     Ia3,
     Vera,
+    Bottleneck,
     LnTuning,
     PromptTuning,
     PrefixTuning,
@@ -133,10 +186,12 @@ enum Kind {
     Head,
 }
 
-const KINDS: [(&str, Kind); 10] = [
+const KINDS: [(&str, Kind); 12] = [
     ("lora", Kind::Lora),
+    ("adalora", Kind::AdaLora),
     ("ia3", Kind::Ia3),
     ("vera", Kind::Vera),
+    ("bottleneck", Kind::Bottleneck),
     ("ln-tuning", Kind::LnTuning),
     ("prompt-tuning", Kind::PromptTuning),
     ("prefix-tuning", Kind::PrefixTuning),
@@ -148,19 +203,21 @@ const KINDS: [(&str, Kind); 10] = [
 
 const SHARED: [&str; 4] = ["name", "kind", "learning_rate", "start"];
 /// Keys of several kinds.
-const COMMON: [&str; 3] = ["targets", "rank", "dropout"];
-const LORA: [&str; 1] = ["alpha"];
+const COMMON: [&str; 4] = ["targets", "rank", "dropout", "alpha"];
 const IA3: [&str; 1] = ["feedforward"];
+const BOTTLENECK: [&str; 3] = ["placement", "bottleneck_size", "non_linearity"];
 const VERA: [&str; 2] = ["d_initial", "projection_prng_key"];
 
 impl Method {
-    /// The method's name in experiment files: `lora`, `ia3`, `vera`, `ln-tuning`, `prompt-tuning`, `prefix-tuning`, `p-tuning`, `bitfit`,
-    /// `full` or `head`.
+    /// The method's name in experiment files: `lora`, `adalora`, `ia3`, `vera`, `bottleneck`, `ln-tuning`, `prompt-tuning`, `prefix-tuning`,
+    /// `p-tuning`, `bitfit`, `full` or `head`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Lora { .. } => "lora",
+            Self::AdaLora { .. } => "adalora",
             Self::Ia3 { .. } => "ia3",
             Self::Vera { .. } => "vera",
+            Self::Bottleneck { .. } => "bottleneck",
             Self::LnTuning { .. } => "ln-tuning",
             Self::PromptTuning { .. } => "prompt-tuning",
             Self::PrefixTuning { .. } => "prefix-tuning",
@@ -179,11 +236,18 @@ impl Method {
         }
     }
 
+    /// Whether it starts with a part of the base weights.
+    fn is_taken_from_base(&self) -> bool {
+        matches!(self, Self::Lora { variant, .. } if variant.init_lora_weights.is_some())
+    }
+
     fn has_key(&self, key: &str) -> bool {
         match self {
-            Self::Lora { .. } => COMMON.contains(&key) || LORA.contains(&key) || LoraVariant::KEYS.contains(&key),
+            Self::Lora { .. } => COMMON.contains(&key) || LoraVariant::KEYS.contains(&key),
+            Self::AdaLora { .. } => key != "rank" && COMMON.contains(&key) || AdaLoraSchedule::KEYS.contains(&key),
             Self::Ia3 { .. } => key == "targets" || IA3.contains(&key),
-            Self::Vera { .. } => COMMON.contains(&key) || VERA.contains(&key),
+            Self::Vera { .. } => key != "alpha" && COMMON.contains(&key) || VERA.contains(&key),
+            Self::Bottleneck { .. } => key == "targets" || BOTTLENECK.contains(&key),
             Self::LnTuning { .. } => key == "targets",
             Self::PromptTuning { .. } => virtual_tokens::PROMPT.contains(&key),
             Self::PrefixTuning { .. } => virtual_tokens::PREFIX.contains(&key),
@@ -194,16 +258,23 @@ impl Method {
 }
 
 impl MethodSpec {
-    pub(super) const KEYS: [&[&str]; 7] =
-        [&SHARED, &COMMON, &LORA, &LoraVariant::KEYS, &IA3, &VERA, &virtual_tokens::KEYS];
+    pub(super) const KEYS: [&[&str]; 8] =
+        [&SHARED, &COMMON, &LoraVariant::KEYS, &AdaLoraSchedule::KEYS, &IA3, &VERA, &BOTTLENECK, &virtual_tokens::KEYS];
 
     pub(super) fn read(table: &Table, root: &Path) -> Result<Self, Error> {
         table.check_keys(&Self::KEYS.concat())?;
         let kind = table.required("kind")?;
         let method = match kind.choice(&KINDS)? {
             Kind::Lora => read_lora(table)?,
+            Kind::AdaLora => Method::AdaLora {
+                alpha: read_alpha(table, 8.0)?,
+                dropout: read_dropout(table, 0.0)?,
+                targets: read_targets(table)?,
+                schedule: AdaLoraSchedule::read(table)?,
+            },
             Kind::Ia3 => read_ia3(table)?,
             Kind::Vera => read_vera(table)?,
+            Kind::Bottleneck => read_bottleneck(table)?,
             Kind::LnTuning => Method::LnTuning { targets: read_targets(table)? },
             Kind::PromptTuning => virtual_tokens::read_prompt(table)?,
             Kind::PrefixTuning => virtual_tokens::read_prefix(table)?,
@@ -231,6 +302,12 @@ impl MethodSpec {
                     return Err(value
                         .invalid("full fine-tuning goes on from a whole model: name its folder as the model's path"));
                 }
+                Some(value) if method.is_taken_from_base() => {
+                    return Err(value.invalid(
+                        "an adapter that started by `init_lora_weights` is kept as plain LoRA of twice its `rank` and `alpha` (with \
+                         `use_rslora`, √2 times its `alpha`): give those, without `init_lora_weights`",
+                    ));
+                }
                 Some(value) => Some(Location::new(root, value.string()?)),
             },
             method,
@@ -241,10 +318,7 @@ impl MethodSpec {
 fn read_lora(table: &Table) -> Result<Method, Error> {
     Ok(Method::Lora {
         rank: read_rank(table, 8)?,
-        alpha: match table.get("alpha") {
-            None => 16.0,
-            Some(value) => value.number("a number above 0", |alpha| alpha > 0.0)?,
-        },
+        alpha: read_alpha(table, 16.0)?,
         dropout: read_dropout(table, 0.1)?,
         targets: read_targets(table)?,
         variant: Box::new(LoraVariant::read(table)?),
@@ -267,8 +341,34 @@ fn read_vera(table: &Table) -> Result<Method, Error> {
     })
 }
 
+fn read_bottleneck(table: &Table) -> Result<Method, Error> {
+    let placement = match table.get("placement") {
+        None => Placement::Houlsby,
+        Some(value) => value.choice(&[("houlsby", Placement::Houlsby), ("pfeiffer", Placement::Pfeiffer)])?,
+    };
+    Ok(Method::Bottleneck {
+        placement,
+        bottleneck_size: table.get("bottleneck_size").map_or(Ok(64), |value| value.count(1))?,
+        non_linearity: match table.get("non_linearity") {
+            None if placement == Placement::Houlsby => NonLinearity::Gelu,
+            None => NonLinearity::Relu,
+            Some(value) => value.choice(&[
+                ("gelu", NonLinearity::Gelu),
+                ("relu", NonLinearity::Relu),
+                ("silu", NonLinearity::Silu),
+                ("tanh", NonLinearity::Tanh),
+            ])?,
+        },
+        targets: read_targets(table)?,
+    })
+}
+
 fn read_rank(table: &Table, default: usize) -> Result<usize, Error> {
     table.get("rank").map_or(Ok(default), |value| value.count(1))
+}
+
+fn read_alpha(table: &Table, default: f64) -> Result<f64, Error> {
+    table.get("alpha").map_or(Ok(default), |value| value.number("a number above 0", |alpha| alpha > 0.0))
 }
 
 fn read_dropout(table: &Table, default: f64) -> Result<f64, Error> {

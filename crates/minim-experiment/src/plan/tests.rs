@@ -166,7 +166,7 @@ fn a_name_that_is_not_known_is_reported_with_the_nearest() {
     check(
         "\"lora\"",
         "\"lroa\"",
-        "29: `kind` in [[method]]: \"lroa\" is not known; the nearest of lora, ia3, vera, ln-tuning, \
+        "29: `kind` in [[method]]: \"lroa\" is not known; the nearest of lora, adalora, ia3, vera, bottleneck, ln-tuning, \
          prompt-tuning, prefix-tuning, p-tuning, bitfit, full, head is \"lora\"",
     );
     check(
@@ -360,7 +360,7 @@ fn variants_of_lora_and_the_other_methods_survive_a_run_file() {
     let variant = "use_rslora = true\nuse_dora = true\nfreeze_a = true\nlr_ratio = 8\nbias = \"lora_only\"\n\
                    rank_pattern = { \"layer.0.*\" = 2 }\nalpha_pattern = { query = 3.5 }\n\
                    targets = [\"query\"]\nexclude_modules = [\"0.query\"]\nlayers_to_transform = [0, 1]\n\
-                   layers_pattern = [\"layer\"]";
+                   layers_pattern = [\"layer\"]\ninit_lora_weights = \"pissa_niter_4\"";
     let expected = LoraVariant {
         use_rslora: true,
         use_dora: true,
@@ -372,8 +372,26 @@ fn variants_of_lora_and_the_other_methods_survive_a_run_file() {
         exclude_modules: vec!["0.query".into()],
         layers_to_transform: vec![0, 1],
         layers_pattern: vec!["layer".into()],
+        init_lora_weights: Some(Start::PissaNiter(4)),
     };
     let vera = Method::Vera { rank: 7, dropout: 0.0, d_initial: 0.1, projection_prng_key: 3, targets: Vec::new() };
+    let schedule = AdaLoraSchedule {
+        init_r: 6,
+        target_r: 3,
+        tinit: 2,
+        tfinal: 0,
+        delta_t: 5,
+        beta1: 0.85,
+        beta2: 0.85,
+        orth_reg_weight: 0.5,
+    };
+    let pfeiffer = Method::Bottleneck {
+        placement: Placement::Pfeiffer,
+        bottleneck_size: 5,
+        non_linearity: NonLinearity::Relu,
+        targets: Vec::new(),
+    };
+    let adalora = Method::AdaLora { alpha: 4.0, dropout: 0.0, targets: Vec::new(), schedule };
     let targets = vec!["query".into()];
     for (settings, method) in [
         (
@@ -381,6 +399,8 @@ fn variants_of_lora_and_the_other_methods_survive_a_run_file() {
             Method::Lora { rank: 4, alpha: 16.0, dropout: 0.1, targets, variant: Box::new(expected) },
         ),
         ("kind = \"vera\"\nrank = 7\nprojection_prng_key = 3".into(), vera),
+        ("kind = \"adalora\"\nalpha = 4\ninit_r = 6\ntarget_r = 3\ntinit = 2\ndelta_t = 5".into(), adalora),
+        ("kind = \"bottleneck\"\nplacement = \"pfeiffer\"\nbottleneck_size = 5".into(), pfeiffer),
         (
             "kind = \"prompt-tuning\"\nprompt_tuning_init = \"text\"\nprompt_tuning_init_text = \"Which?\"".into(),
             Method::PromptTuning {
@@ -422,7 +442,10 @@ fn settings_of_lora_that_mean_nothing_are_refused() {
         ("rank = 4\nlayers_pattern = [\"layer\"]", "means nothing without `layers_to_transform`"),
         ("rank = 4\nlayers_to_transform = []", "expected at least one number, found an empty list"),
         ("rank = 4\nrank_pattern = { query = 0 }", "expected a whole number of at least 1, found 0"),
+        ("rank = 4\ninit_r = 4", "methods of kind \"lora\" have no such key"),
         ("rank = 4\nlr_ratio = 0", "expected a number above 0, found 0"),
+        ("rank = 4\ninit_lora_weights = \"pissa\"\nstart = \"x\"", "`start` in [[method]]: an adapter that started by"),
+        ("rank = 4\ninit_lora_weights = \"pissa_niter_x\"", "expected \"pissa\", \"pissa_niter_N\""),
         ("rank = 4\nd_initial = 0.2", "methods of kind \"lora\" have no such key"),
     ] {
         let error = parse(&GRID.replace("rank = 4", settings)).expect_err("no plan").to_string();

@@ -103,6 +103,12 @@ fn describe(method: &Method) -> String {
             let layers = layers(targets);
             format!("LoRA: rank {rank}, alpha {alpha}, dropout {dropout}{settings}, on {layers}; and the head")
         }
+        Method::AdaLora { alpha, dropout, targets, schedule } => format!(
+            "AdaLoRA: rank {} falling to {} on average, alpha {alpha}, dropout {dropout}, on {}; and the head",
+            schedule.init_r,
+            schedule.target_r,
+            layers(targets)
+        ),
         Method::Ia3 { targets, feedforward } => {
             let inputs = match feedforward.as_deref() {
                 None | Some([]) => String::new(),
@@ -112,6 +118,10 @@ fn describe(method: &Method) -> String {
         }
         Method::Vera { rank, dropout, d_initial, projection_prng_key, targets } => format!(
             "VeRA: rank {rank}, dropout {dropout}, λd from {d_initial}, key {projection_prng_key}, on {}; and the head",
+            layers(targets)
+        ),
+        Method::Bottleneck { placement, bottleneck_size, non_linearity, targets } => format!(
+            "bottleneck adapters ({placement:?}): width {bottleneck_size}, {non_linearity:?}, behind {}; and the head",
             layers(targets)
         ),
         Method::PromptTuning { num_virtual_tokens, prompt_tuning_init, .. } => {
