@@ -15,7 +15,25 @@ use crate::{engine, workspace};
 
 /// Shapes by the name of their `config.json` in `tests/fixtures/configs`.
 const SHAPES: [&str; 3] = ["bert-tiny", "tinybert-general-4l-312d", "bert-base-uncased"];
-const METHODS: [&str; 4] = ["full", "lora", "ia3", "head"];
+/// Methods as `minim bench` names them, full fine-tuning first: the others are compared with it.
+const METHODS: [&str; 14] = [
+    "full",
+    "lora",
+    "dora",
+    "adalora",
+    "vera",
+    "ia3",
+    "houlsby",
+    "pfeiffer",
+    "ln-tuning",
+    "bitfit",
+    "prompt-tuning",
+    "prefix-tuning",
+    "p-tuning",
+    "head",
+];
+/// Those that peft does not have, or not alone.
+const NOT_OF_PEER: [&str; 3] = ["houlsby", "pfeiffer", "bitfit"];
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Args)]
@@ -26,6 +44,9 @@ pub(crate) struct Arguments {
     /// Shapes to time, by the names in tests/fixtures/configs
     #[arg(long, value_delimiter = ',', default_values_t = SHAPES[..2].iter().map(|shape| shape.to_string()))]
     shapes: Vec<String>,
+    /// Methods to time beside full fine-tuning
+    #[arg(long, value_delimiter = ',', default_values_t = METHODS.map(String::from))]
+    methods: Vec<String>,
     /// Processes per shape and method; their median counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -63,26 +84,32 @@ pub(crate) fn bench(arguments: Arguments) -> Result<()> {
             return Err(unknown("shape", shape, &SHAPES).into());
         }
     }
+    for method in &arguments.methods {
+        if !METHODS.contains(&method.as_str()) {
+            return Err(unknown("method", method, &METHODS).into());
+        }
+    }
     if arguments.peer.is_some() && arguments.device.starts_with("cuda") {
         return Err(InputError("--peer: the peer is timed on the CPU; expected --device cpu".into()).into());
     }
     let binary = engine::build(None)?;
     let mut table = heading(&arguments);
     for shape in &arguments.shapes {
-        let mut full_step = None;
-        for method in METHODS {
+        let mut full = None;
+        for method in METHODS.into_iter().filter(|method| arguments.times(method)) {
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
             for _ in 0..arguments.rounds {
                 let mut command = Command::new(&binary);
                 command.arg("bench").args(["--device", &arguments.device]);
                 ours.push(measure(command, &config(&root, shape), method, &arguments)?);
-                if let Some(python) = &arguments.peer {
+                if let Some(python) = arguments.peer.as_ref().filter(|_| !NOT_OF_PEER.contains(&method)) {
                     let mut command = Command::new(python);
                     command.arg(root.join("tests/fixtures/bench/peer.py"));
                     theirs.push(measure(command, &config(&root, shape), method, &arguments)?);
                 }
             }
-            let row = row(shape, method, &ours, &theirs, &mut full_step);
+            let full = *full.get_or_insert_with(|| Typical::of(&ours));
+            let row = row(shape, method, &ours, arguments.peer.is_some().then_some(&theirs), full);
             println!("{}", row.trim_end());
             table.push_str(&row);
         }
@@ -92,6 +119,31 @@ pub(crate) fn bench(arguments: Arguments) -> Result<()> {
         println!("\nwritten to {}", workspace::shown(out));
     }
     Ok(())
+}
+
+impl Arguments {
+    /// Full fine-tuning is always timed.
+    fn times(&self, method: &str) -> bool {
+        method == METHODS[0] || self.methods.iter().any(|named| named == method)
+    }
+}
+
+/// Medians of what all processes of one method measured.
+#[derive(Clone, Copy)]
+struct Typical {
+    step_s: f64,
+    forward_s: f64,
+    memory_bytes: f64,
+}
+
+impl Typical {
+    fn of(measured: &[Measured]) -> Self {
+        Self {
+            step_s: median(measured, |m| m.step_s),
+            forward_s: median(measured, |m| m.forward_s),
+            memory_bytes: median(measured, |m| m.peak_memory_bytes),
+        }
+    }
 }
 
 fn config(root: &Path, shape: &str) -> PathBuf {
@@ -116,9 +168,10 @@ fn measure(mut command: Command, config: &Path, method: &str, arguments: &Argume
 }
 
 fn heading(arguments: &Arguments) -> String {
-    let mut text =
-        String::from("| shape | method | trained parameters | step, s | of full | forward, s | peak memory, MB |");
-    let mut rule = String::from("|---|---|---|---|---|---|---|");
+    let mut text = String::from(
+        "| shape | method | trained parameters | step, s | of full | forward, s | peak memory, MB | of full |",
+    );
+    let mut rule = String::from("|---|---|---|---|---|---|---|---|");
     if arguments.peer.is_some() {
         text.push_str(" peer: step, s | forward, s | peak memory, MB | minim / peer: step | memory |");
         rule.push_str("---|---|---|---|---|");
@@ -129,12 +182,13 @@ fn heading(arguments: &Arguments) -> String {
 
 /// What the written table is, and the command that makes it again.
 fn preface(arguments: &Arguments) -> String {
-    let Arguments { shapes, rounds, steps, batch_size, length, device, .. } = arguments;
+    let Arguments { shapes, methods, rounds, steps, batch_size, length, device, .. } = arguments;
+    let methods = if *methods == METHODS { String::new() } else { format!(" --methods {}", methods.join(",")) };
     let peer = if arguments.peer.is_some() { " --peer PYTHON" } else { "" };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     format!(
         "# Optimiser steps of every method\n\n\
-         `cargo xtask bench{peer} --shapes {} --rounds {rounds} --steps {steps} --batch-size {batch_size} --length {length} --device {device}`\n\n\
+         `cargo xtask bench{peer} --shapes {}{methods} --rounds {rounds} --steps {steps} --batch-size {batch_size} --length {length} --device {device}`\n\n\
          On {cores} cores. Random weights, random text, published shapes; a step is forward, backward, clipping and AdamW, with dropout. Medians of {rounds} \
          processes, each the median of {steps} steps; minim's and the peer's (transformers and peft, eager PyTorch on the CPU) in turn, so that what else the machine \
          does meets both. A ratio below 1 is in minim's favour.\n\n",
@@ -142,28 +196,35 @@ fn preface(arguments: &Arguments) -> String {
     )
 }
 
-/// One row of the table; `full_step` is the step of full fine-tuning, the first method of a shape.
-fn row(shape: &str, method: &str, ours: &[Measured], theirs: &[Measured], full_step: &mut Option<f64>) -> String {
-    let step = median(ours, |m| m.step_s);
-    let of_full = step / *full_step.get_or_insert(step);
-    let memory = median(ours, |m| m.peak_memory_bytes);
+/// One row of the table, beside full fine-tuning of the same shape and, where the table has a column for it, the peer's measurements, which
+/// may be none.
+fn row(shape: &str, method: &str, ours: &[Measured], theirs: Option<&Vec<Measured>>, full: Typical) -> String {
+    let our = Typical::of(ours);
     let mut row = format!(
-        "| {shape} | {method} | {} | {step:.3} | {of_full:.2} | {:.3} | {:.0} |",
+        "| {shape} | {method} | {} | {:.3} | {:.2} | {:.3} | {:.0} | {:.2} |",
         ours[0].trainable,
-        median(ours, |m| m.forward_s),
-        memory / 1e6,
+        our.step_s,
+        our.step_s / full.step_s,
+        our.forward_s,
+        our.memory_bytes / 1e6,
+        our.memory_bytes / full.memory_bytes,
     );
-    if !theirs.is_empty() {
-        let (their_step, their_memory) = (median(theirs, |m| m.step_s), median(theirs, |m| m.peak_memory_bytes));
-        // Writing to a string can't fail.
-        let _ = write!(
-            row,
-            " {their_step:.3} | {:.3} | {:.0} | {:.2} | {:.2} |",
-            median(theirs, |m| m.forward_s),
-            their_memory / 1e6,
-            step / their_step,
-            memory / their_memory
-        );
+    match theirs {
+        None => {}
+        Some(none) if none.is_empty() => row.push_str(" - | - | - | - | - |"),
+        Some(theirs) => {
+            let their = Typical::of(theirs);
+            // Writing to a string can't fail.
+            let _ = write!(
+                row,
+                " {:.3} | {:.3} | {:.0} | {:.2} | {:.2} |",
+                their.step_s,
+                their.forward_s,
+                their.memory_bytes / 1e6,
+                our.step_s / their.step_s,
+                our.memory_bytes / their.memory_bytes
+            );
+        }
     }
     row.push('\n');
     row
@@ -183,9 +244,12 @@ mod tests {
     fn a_row_compares_medians() {
         let measured = |step_s: f64| Measured { step_s, forward_s: 0.5, peak_memory_bytes: 2e8, trainable: 7 };
         let ours = [measured(3.0), measured(1.0), measured(2.0)];
-        let mut full = Some(4.0);
-        let row = row("s", "lora", &ours, &[measured(4.0)], &mut full);
-        assert_eq!(row, "| s | lora | 7 | 2.000 | 0.50 | 0.500 | 200 | 4.000 | 0.500 | 200 | 0.50 | 1.00 |\n");
+        let full = Typical { step_s: 4.0, forward_s: 1.0, memory_bytes: 4e8 };
+        let cells = "| s | lora | 7 | 2.000 | 0.50 | 0.500 | 200 | 0.50 |";
+        let of = |theirs: Option<Vec<Measured>>| row("s", "lora", &ours, theirs.as_ref(), full);
+        assert_eq!(of(Some(vec![measured(4.0)])), format!("{cells} 4.000 | 0.500 | 200 | 0.50 | 1.00 |\n"));
+        assert_eq!(of(Some(Vec::new())), format!("{cells} - | - | - | - | - |\n"));
+        assert_eq!(of(None), format!("{cells}\n"));
     }
 
     #[test]
