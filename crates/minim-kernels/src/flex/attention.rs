@@ -1,7 +1,6 @@
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::{Autodiff, Flex, TensorMetadata};
 use burn::tensor::{Bool, Shape, Tensor};
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::autodiff::{Operation, run};
@@ -9,6 +8,7 @@ use super::dropout::Mask;
 use super::memory::tensor;
 use super::product::{Cores, Matrix, Place, multiply};
 use super::vector::{exp, largest, sum, sum_of};
+use super::wide::wide;
 
 /// Scores that a task holds at once: rows of queries by all keys, so few that they stay in a core's own memory.
 const SCORES: usize = 1 << 15;
@@ -111,17 +111,24 @@ impl Attention {
         multiply(Place::of_rows(scores, keys), query, key.transposed(), self.scale, false, Cores::One);
         for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
             let hidden = self.hide.as_ref().map(|hide| hide.row(entry, first + row, keys));
-            Arch::new().dispatch(|| {
-                if let Some(hidden) = hidden {
-                    scores.iter_mut().zip(hidden).for_each(|(score, &hidden)| {
-                        *score = if hidden != 0 { HIDDEN } else { *score };
-                    });
-                }
-                let top = largest(scores);
-                scores.iter_mut().for_each(|score| *score = exp(*score - top));
-                let share = 1.0 / sum(scores);
-                scores.iter_mut().for_each(|weight| *weight *= share);
-            });
+            wide(
+                #[inline(always)]
+                || {
+                    if let Some(hidden) = hidden {
+                        for (score, &hidden) in scores.iter_mut().zip(hidden) {
+                            *score = if hidden != 0 { HIDDEN } else { *score };
+                        }
+                    }
+                    let top = largest(scores);
+                    for score in scores.iter_mut() {
+                        *score = exp(*score - top);
+                    }
+                    let share = 1.0 / sum(scores);
+                    for weight in scores.iter_mut() {
+                        *weight *= share;
+                    }
+                },
+            );
         }
     }
 }
@@ -146,7 +153,10 @@ impl Operation<3> for Attention {
                     self.weights(scores, query, key.matrix(number), keys, number / heads, first);
                     if let Some(mask) = self.mask {
                         for (row, weights) in scores.chunks_exact_mut(keys).enumerate() {
-                            mask.factors(number * seq + first + row, keys, |place, factor| weights[place] *= factor);
+                            wide(
+                                #[inline(always)]
+                                || mask.drop_in(number * seq + first + row, weights),
+                            );
                         }
                     }
                     let weights = Matrix::of_rows(scores, keys);
@@ -171,8 +181,8 @@ impl Operation<3> for Attention {
             .zip(Place::of_heads(&mut dk, [batch, keys, heads, size]))
             .zip(Place::of_heads(&mut dv, [batch, keys, heads, size]));
         places.enumerate().for_each_init(
-            || [vec![0.0; rows * keys], vec![0.0; rows * keys]],
-            |[weights, gradients], (number, ((mut dq, mut dk), mut dv))| {
+            || [rows * keys, rows * keys, keys].map(|length| vec![0.0; length]),
+            |[weights, gradients, undropped], (number, ((mut dq, mut dk), mut dv))| {
                 let [of_query, of_key, of_value, of_output] =
                     [&query, &key, &value, &gradient].map(|heads| heads.matrix(number));
                 for first in (0..seq).step_by(rows) {
@@ -181,11 +191,12 @@ impl Operation<3> for Attention {
                     let (query, output) = (of_query.rows(range.clone()), of_output.rows(range.clone()));
                     self.weights(weights, query, of_key, keys, number / heads, first);
                     multiply(Place::of_rows(gradients, keys), output, of_value.transposed(), 1.0, false, Cores::One);
-                    for (row, (weights, gradients)) in
+                    for (row_number, (weights, gradients)) in
                         weights.chunks_exact_mut(keys).zip(gradients.chunks_exact_mut(keys)).enumerate()
                     {
-                        let hidden = self.hide.as_ref().map(|hide| hide.row(number / heads, first + row, keys));
-                        self.through_softmax(number * seq + first + row, weights, gradients, hidden);
+                        let hidden = self.hide.as_ref().map(|hide| hide.row(number / heads, first + row_number, keys));
+                        let row = Row { weights, gradients, undropped, hidden };
+                        self.through_softmax(number * seq + first + row_number, row);
                     }
                     let (weights, gradients) = (Matrix::of_rows(weights, keys), Matrix::of_rows(gradients, keys));
                     let later = first > 0;
@@ -202,26 +213,49 @@ impl Operation<3> for Attention {
     }
 }
 
+/// What the backward pass has of one query.
+struct Row<'a> {
+    /// Before dropout; after it at the end.
+    weights: &'a mut [f32],
+    /// Of what dropout gave; of the scores at the end.
+    gradients: &'a mut [f32],
+    /// Room for the weights before dropout.
+    undropped: &'a mut [f32],
+    hidden: Option<&'a [u8]>,
+}
+
 impl Attention {
-    /// Of one query: weights before dropout and the gradient of what dropout gave become weights after dropout and the gradient of the scores.
-    fn through_softmax(&self, stretch: usize, weights: &mut [f32], gradients: &mut [f32], hidden: Option<&[u8]>) {
-        if let Some(mask) = self.mask {
-            mask.factors(stretch, weights.len(), |place, factor| gradients[place] *= factor);
-        }
-        Arch::new().dispatch(|| {
-            let along = sum_of(weights, gradients, |weight, gradient| weight * gradient);
-            for (weight, gradient) in weights.iter().zip(gradients.iter_mut()) {
-                *gradient = weight * (*gradient - along);
-            }
-            // Their scores are not asked for, even where all are hidden and all weigh the same.
-            if let Some(hidden) = hidden {
-                gradients.iter_mut().zip(hidden).for_each(|(gradient, &hidden)| {
-                    *gradient = if hidden != 0 { 0.0 } else { *gradient };
-                });
-            }
-        });
-        if let Some(mask) = self.mask {
-            mask.factors(stretch, weights.len(), |place, factor| weights[place] *= factor);
-        }
+    fn through_softmax(&self, stretch: usize, row: Row<'_>) {
+        let Row { weights, gradients, undropped, hidden } = row;
+        wide(
+            #[inline(always)]
+            || {
+                undropped.copy_from_slice(weights);
+                if let Some(mask) = self.mask {
+                    mask.factors(
+                        stretch,
+                        weights.len(),
+                        #[inline(always)]
+                        |first, factors| {
+                            let row = weights[first..].iter_mut().zip(&mut gradients[first..]).zip(factors);
+                            for ((weight, gradient), factor) in row {
+                                *weight *= factor;
+                                *gradient *= factor;
+                            }
+                        },
+                    );
+                }
+                let along = sum_of(undropped, gradients, |weight, gradient| weight * gradient);
+                for (weight, gradient) in undropped.iter().zip(gradients.iter_mut()) {
+                    *gradient = weight * (*gradient - along);
+                }
+                // Their scores are not asked for, even where all are hidden and all weigh the same.
+                if let Some(hidden) = hidden {
+                    for (gradient, &hidden) in gradients.iter_mut().zip(hidden) {
+                        *gradient = if hidden != 0 { 0.0 } else { *gradient };
+                    }
+                }
+            },
+        );
     }
 }

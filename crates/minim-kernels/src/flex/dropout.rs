@@ -1,10 +1,9 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Device, Distribution, Tensor};
-use rayon::prelude::*;
 
 use super::autodiff::{Operation, run};
-use super::memory::{PART, Values, filled, owned, tensor};
+use super::memory::{PART, Values, filled, rewritten, tensor};
 
 /// Which values are dropped, not as a tensor but as the numbers it is made from.
 #[derive(Debug, Clone, Copy)]
@@ -32,37 +31,82 @@ impl Mask {
         Self { seed, below: (probability * 65536.0).round() as u16, keep: (1.0 / (1.0 - probability)) as f32 }
     }
 
-    /// Calls `each` with the place and the factor of every value of a stretch. Each stretch has random numbers of its own.
+    /// Calls `each` for a stretch of values, block by block, with the place where a block begins and what its values are multiplied with.
+    /// Each stretch has random numbers of its own.
     #[inline(always)]
-    pub(super) fn factors(self, stretch: usize, length: usize, mut each: impl FnMut(usize, f32)) {
+    pub(super) fn factors(self, stretch: usize, length: usize, mut each: impl FnMut(usize, &[f32])) {
         let start = mixed(self.seed ^ mixed(stretch as u64));
-        let word = |number: usize| mixed(start.wrapping_add((number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        let factor = |word: u64, lane: usize| if ((word >> (16 * lane)) as u16) < self.below { 0.0 } else { self.keep };
-        for number in 0..length / 4 {
-            let word = word(number);
-            for lane in 0..4 {
-                each(4 * number + lane, factor(word, lane));
+        let mut factors = [0.0; BLOCK];
+        for first in (0..length).step_by(BLOCK) {
+            let mut words = [0; WORDS];
+            for (number, word) in words.iter_mut().enumerate() {
+                let number = (first / BLOCK * WORDS + number) as u64;
+                *word = mixed(start.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
             }
-        }
-        let rest = word(length / 4);
-        for lane in 0..length % 4 {
-            each(length / 4 * 4 + lane, factor(rest, lane));
+            for (lane, factors) in factors.as_chunks_mut::<WORDS>().0.iter_mut().enumerate() {
+                for (factor, word) in factors.iter_mut().zip(words) {
+                    let drawn = (word >> (16 * lane)) as u16;
+                    *factor = if drawn < self.below { 0.0 } else { self.keep };
+                }
+            }
+            each(first, &factors[..BLOCK.min(length - first)]);
         }
     }
 
-    /// The values with some of them dropped, in a vector of their own.
-    pub(super) fn dropped(self, values: &[f32]) -> Vec<f32> {
-        // SAFETY: factors come for every place of a part.
+    /// The values with some of them dropped, where they are if nothing else sees them.
+    pub(super) fn dropped(self, values: FlexTensor) -> FlexTensor {
+        rewritten(
+            values,
+            PART,
+            #[inline(always)]
+            |start, values| self.drop_in(start / PART, values),
+        )
+    }
+
+    /// The same in a vector of their own.
+    pub(super) fn dropped_copy(self, values: &[f32]) -> Vec<f32> {
+        // SAFETY: blocks of factors come for every place of a part, which is as long as its part of the values.
         unsafe {
-            filled(values.len(), PART, |start, out| {
-                let values = &values[start..start + out.len()];
-                self.factors(start / PART, out.len(), |place, factor| {
-                    out[place].write(values[place] * factor);
-                });
-            })
+            filled(
+                values.len(),
+                PART,
+                #[inline(always)]
+                |start, out| {
+                    let values = &values[start..start + out.len()];
+                    self.factors(
+                        start / PART,
+                        out.len(),
+                        #[inline(always)]
+                        |first, factors| {
+                            for ((out, value), factor) in out[first..].iter_mut().zip(&values[first..]).zip(factors) {
+                                out.write(value * factor);
+                            }
+                        },
+                    );
+                },
+            )
         }
     }
+
+    #[inline(always)]
+    pub(super) fn drop_in(self, stretch: usize, values: &mut [f32]) {
+        self.factors(
+            stretch,
+            values.len(),
+            #[inline(always)]
+            |first, factors| {
+                for (value, factor) in values[first..].iter_mut().zip(factors) {
+                    *value *= factor;
+                }
+            },
+        );
+    }
 }
+
+/// Words of random bits that are made at once; each decides four values.
+const WORDS: usize = 8;
+
+const BLOCK: usize = 4 * WORDS;
 
 /// SplitMix64's finaliser: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", with Vigna's constants.
 fn mixed(mut word: u64) -> u64 {
@@ -86,13 +130,11 @@ impl Operation<1> for Mask {
     type Kept = ();
 
     fn forward(&self, [x]: [FlexTensor; 1], _: [bool; 1]) -> (FlexTensor, ()) {
-        let shape = x.shape();
-        (tensor(self.dropped(Values::of(x).as_slice()), shape), ())
+        (self.dropped(x), ())
     }
 
     fn backward(&self, (): (), gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        let (gradient, ()) = self.forward([gradient], [false]);
-        [Some(gradient)]
+        [Some(self.dropped(gradient))]
     }
 }
 
@@ -104,20 +146,29 @@ impl Operation<2> for Joined {
     type Kept = ();
 
     fn forward(&self, [x, residual]: [FlexTensor; 2], _: [bool; 2]) -> (FlexTensor, ()) {
-        let mut sum = owned(x);
         let residual = Values::of(residual);
-        let parts = sum.storage_mut::<f32>().par_chunks_mut(PART).zip(residual.as_slice().par_chunks(PART));
-        parts.enumerate().for_each(|(part, (x, residual))| match self.0 {
-            None => x.iter_mut().zip(residual).for_each(|(x, residual)| *x += residual),
-            Some(mask) => mask.factors(part, x.len(), |place, factor| x[place] = x[place] * factor + residual[place]),
-        });
+        let residual = residual.as_slice();
+        let sum = rewritten(
+            x,
+            PART,
+            #[inline(always)]
+            |start, x| {
+                let residual = &residual[start..start + x.len()];
+                if let Some(mask) = self.0 {
+                    mask.drop_in(start / PART, x);
+                }
+                for (x, residual) in x.iter_mut().zip(residual) {
+                    *x += residual;
+                }
+            },
+        );
         (sum, ())
     }
 
     fn backward(&self, (): (), gradient: FlexTensor, [of_x, _]: [bool; 2]) -> [Option<FlexTensor>; 2] {
         let dx = of_x.then(|| match self.0 {
             None => gradient.clone(),
-            Some(mask) => mask.forward([gradient.clone()], [false]).0,
+            Some(mask) => tensor(mask.dropped_copy(Values::of(gradient.clone()).as_slice()), gradient.shape()),
         });
         [dx, Some(gradient)]
     }

@@ -1,12 +1,12 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::autodiff::{Operation, run};
-use super::memory::{Values, filled, partial_sums, rows_of, tensor};
+use super::memory::{ROWS, Values, filled, partial_sums, rewritten, rows_of, tensor};
 use super::vector::{sum, sum_of, sum_of_three};
+use super::wide::wide;
 
 /// `γ·x̂ + β`, `x̂ = (x - mean)/√(variance + ε)`.
 #[derive(Debug, Clone)]
@@ -42,37 +42,43 @@ impl LayerNorm {
         let (values, weights, shift) = (Values::of(x.clone()), Values::of(gamma.clone()), beta.map(Values::of));
         let (values, weights) = (values.as_slice(), weights.as_slice());
         let shift = shift.as_ref().map(Values::as_slice);
-        let arch = Arch::new();
-        let rows: Vec<[f32; 2]> = values
-            .par_chunks_exact(width)
-            .map(|row| {
-                arch.dispatch(|| {
+        let statistics = |row: &[f32]| {
+            wide(
+                #[inline(always)]
+                || {
                     let mean = sum(row) / width as f32;
                     let variance = sum_of(row, row, |x, _| (x - mean) * (x - mean)) / width as f32;
                     [mean, 1.0 / (variance + self.epsilon).sqrt()]
-                })
-            })
-            .collect();
-        let per_part = 16;
+                },
+            )
+        };
+        let rows: Vec<[f32; 2]> = values.par_chunks_exact(width).map(statistics).collect();
         // SAFETY: parts are whole rows, and each row is as long as its input row, as γ and as β.
         let y = unsafe {
-            filled(values.len(), per_part * width, |start, part| {
-                arch.dispatch(|| {
+            filled(
+                values.len(),
+                ROWS * width,
+                #[inline(always)]
+                |start, part| {
                     for (number, out) in part.chunks_exact_mut(width).enumerate() {
                         let start = start + number * width;
                         let [mean, rate] = rows[start / width];
-                        let row = values[start..start + width].iter().zip(weights);
+                        let row = out.iter_mut().zip(&values[start..start + width]).zip(weights);
                         match shift {
-                            None => out.iter_mut().zip(row).for_each(|(y, (x, w))| {
-                                y.write((x - mean) * rate * w);
-                            }),
-                            Some(shift) => out.iter_mut().zip(row).zip(shift).for_each(|((y, (x, w)), shift)| {
-                                y.write((x - mean) * rate * w + shift);
-                            }),
+                            None => {
+                                for ((y, x), w) in row {
+                                    y.write((x - mean) * rate * w);
+                                }
+                            }
+                            Some(shift) => {
+                                for (((y, x), w), shift) in row.zip(shift) {
+                                    y.write((x - mean) * rate * w + shift);
+                                }
+                            }
                         }
                     }
-                });
-            })
+                },
+            )
         };
         (tensor(y, shape), Kept { x, gamma, rows })
     }
@@ -82,46 +88,51 @@ impl LayerNorm {
         let Kept { x, gamma, rows } = kept;
         let (shape, vector) = (x.shape(), gamma.shape());
         let [count, width] = rows_of(&shape);
-        let (x, gamma, gradient) = (Values::of(x), Values::of(gamma), Values::of(gradient));
-        let (x, gamma, gradient) = (x.as_slice(), gamma.as_slice(), gradient.as_slice());
-        let arch = Arch::new();
-        let rows = &rows;
-        let dx = of_x.then(|| {
-            // dx = (g·γ - mean(g·γ) - x̂·mean(g·γ·x̂))/deviation
-            let row_of = |start: usize, out: &mut [std::mem::MaybeUninit<f32>]| {
-                let [mean, rate] = rows[start / width];
-                let (x, g) = (&x[start..start + width], &gradient[start..start + width]);
-                let share = sum_of(g, gamma, |g, w| g * w) / width as f32;
-                let along = sum_of_three(x, g, gamma, |x, g, w| (x - mean) * rate * g * w) / width as f32;
-                for (((out, &x), &g), &w) in out.iter_mut().zip(x).zip(g).zip(gamma) {
-                    out.write((g * w - share - (x - mean) * rate * along) * rate);
-                }
-            };
-            // SAFETY: parts are whole rows, and each row is as long as γ, x and the gradient.
-            let dx = unsafe {
-                filled(x.len(), 16 * width, |start, part| {
-                    arch.dispatch(|| {
-                        for (number, out) in part.chunks_exact_mut(width).enumerate() {
-                            row_of(start + number * width, out);
+        let (x, gamma) = (Values::of(x), Values::of(gamma));
+        let (x, gamma) = (x.as_slice(), gamma.as_slice());
+        let [dgamma, dbeta] = {
+            let gradient = Values::of(gradient.clone());
+            let gradient = gradient.as_slice();
+            let dgamma = of_gamma.then(|| {
+                let sums = partial_sums(
+                    count,
+                    width,
+                    #[inline(always)]
+                    |range, sums| {
+                        for row in range {
+                            let [mean, rate] = rows[row];
+                            let (x, g) = (&x[row * width..][..width], &gradient[row * width..][..width]);
+                            for ((sum, &x), &g) in sums.iter_mut().zip(x).zip(g) {
+                                *sum += (x - mean) * rate * g;
+                            }
                         }
-                    });
-                })
-            };
-            tensor(dx, shape)
-        });
-        let dgamma = of_gamma.then(|| {
-            let sums = partial_sums(count, width, |range, sums| {
-                for row in range {
-                    let [mean, rate] = rows[row];
-                    let (x, g) = (&x[row * width..][..width], &gradient[row * width..][..width]);
-                    for ((sum, &x), &g) in sums.iter_mut().zip(x).zip(g) {
-                        *sum += (x - mean) * rate * g;
-                    }
-                }
+                    },
+                );
+                tensor(sums, vector.clone())
             });
-            tensor(sums, vector.clone())
+            let dbeta = of_beta.then(|| tensor(super::linear::sum_of_rows(gradient, width), vector));
+            [dgamma, dbeta]
+        };
+        let dx = of_x.then(|| {
+            // dx = (g·γ - mean(g·γ) - x̂·mean(g·γ·x̂))/deviation, written where g is
+            rewritten(
+                gradient,
+                ROWS * width,
+                #[inline(always)]
+                |start, part| {
+                    for (number, g) in part.chunks_exact_mut(width).enumerate() {
+                        let start = start + number * width;
+                        let [mean, rate] = rows[start / width];
+                        let x = &x[start..start + width];
+                        let share = sum_of(g, gamma, |g, w| g * w) / width as f32;
+                        let along = sum_of_three(x, g, gamma, |x, g, w| (x - mean) * rate * g * w) / width as f32;
+                        for ((g, &x), &w) in g.iter_mut().zip(x).zip(gamma) {
+                            *g = (*g * w - share - (x - mean) * rate * along) * rate;
+                        }
+                    }
+                },
+            )
         });
-        let dbeta = of_beta.then(|| tensor(super::linear::sum_of_rows(gradient, width), vector));
         [dx, dgamma, dbeta]
     }
 }

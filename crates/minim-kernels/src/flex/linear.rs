@@ -3,7 +3,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
 
 use super::autodiff::{Operation, run};
-use super::memory::{Values, filled, rows_of, tensor};
+use super::memory::{ROWS, Values, filled, partial_sums, rows_of, tensor};
 use super::product::{Cores, Matrix, Place, multiply, product};
 
 #[derive(Debug, Clone)]
@@ -48,14 +48,18 @@ fn forward(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, wanted: 
             None => product(x, weight),
             Some(bias) => {
                 let bias = bias.as_slice();
-                let part = 32 * outputs;
                 // SAFETY: parts are whole rows, and each row is written by a bias as long as it.
                 let mut y = unsafe {
-                    filled(rows * outputs, part, |_, values| {
-                        values.chunks_exact_mut(outputs).for_each(|row| {
-                            row.write_copy_of_slice(bias);
-                        });
-                    })
+                    filled(
+                        rows * outputs,
+                        ROWS * outputs,
+                        #[inline(always)]
+                        |_, values| {
+                            for row in values.chunks_exact_mut(outputs) {
+                                row.write_copy_of_slice(bias);
+                            }
+                        },
+                    )
                 };
                 multiply(Place::of_rows(&mut y, outputs), x, weight, 1.0, true, Cores::All);
                 y
@@ -116,11 +120,16 @@ impl Operation<3> for Linear {
 
 /// The sum of all rows, in an order that does not depend on how many cores there are.
 pub(super) fn sum_of_rows(values: &[f32], columns: usize) -> Vec<f32> {
-    super::memory::partial_sums(values.len() / columns.max(1), columns, |rows, sums| {
-        for row in values[rows.start * columns..rows.end * columns].chunks_exact(columns) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += value;
+    partial_sums(
+        values.len() / columns.max(1),
+        columns,
+        #[inline(always)]
+        |rows, sums| {
+            for row in values[rows.start * columns..rows.end * columns].chunks_exact(columns) {
+                for (sum, value) in sums.iter_mut().zip(row) {
+                    *sum += value;
+                }
             }
-        }
-    })
+        },
+    )
 }

@@ -44,7 +44,7 @@ impl LowRank {
     fn with_input<T>(&self, x: FlexTensor, work: impl FnOnce(Matrix<'_>) -> T) -> T {
         let [rows, width] = rows_of(&x.shape());
         let x = Values::of(x);
-        let dropped = self.mask.map(|mask| mask.dropped(x.as_slice()));
+        let dropped = self.mask.map(|mask| mask.dropped_copy(x.as_slice()));
         work(Matrix::new(dropped.as_deref().unwrap_or(x.as_slice()), [rows, width], [width, 1]))
     }
 }
@@ -80,7 +80,11 @@ impl Operation<4> for LowRank {
         let da = x.map(|x| tensor(self.with_input(x, |x| product(x.transposed(), of_down)), a.shape()));
         let dx = of_x.then(|| {
             let dx = with_matrix(&a, |a| product(of_down, a.transposed()));
-            tensor(self.mask.map_or_else(|| dx.clone(), |mask| mask.dropped(&dx)), shape)
+            let dx = tensor(dx, shape);
+            match self.mask {
+                None => dx,
+                Some(mask) => mask.dropped(dx),
+            }
         });
         [Some(gradient), dx, da, db]
     }

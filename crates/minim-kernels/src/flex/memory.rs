@@ -1,4 +1,7 @@
-//! Tensors as slices, and slices as tensors.
+//! Tensors as slices, slices as tensors, and passes over them on all cores.
+//!
+//! What a pass does to a part is compiled for several instruction sets ([`wide`]). A closure that is to be
+//! compiled so must be inlined, hence the attributes where such passes are called.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -6,11 +9,15 @@ use std::ops::Range;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
-use pulp::Arch;
 use rayon::prelude::*;
+
+use super::wide::wide;
 
 /// Elements that one task takes of a pass over all of them: small enough for a core's nearest memory, large enough to be worth a task.
 pub(super) const PART: usize = 1 << 12;
+
+/// Rows that one task takes of a pass over rows.
+pub(super) const ROWS: usize = 16;
 
 /// The elements of a tensor in the order of its shape.
 pub(super) struct Values(FlexTensor);
@@ -45,7 +52,7 @@ pub(super) fn owned(tensor: FlexTensor) -> FlexTensor {
     }
 }
 
-/// A vector that `fill` writes, part by part on all cores; it is told where a part begins.
+/// A vector that `fill` writes, part by part; it is told where a part begins.
 ///
 /// # Safety
 /// `fill` must write every element that it is given.
@@ -57,42 +64,28 @@ pub(super) unsafe fn filled(
     let part = part.max(1);
     let mut values = Vec::with_capacity(length);
     let room = &mut values.spare_capacity_mut()[..length];
-    room.par_chunks_mut(part).enumerate().for_each(|(number, values)| fill(number * part, values));
+    room.par_chunks_mut(part).enumerate().for_each(|(number, values)| {
+        wide(
+            #[inline(always)]
+            || fill(number * part, values),
+        );
+    });
     // SAFETY: the length is within the capacity, and the elements are written.
     unsafe { values.set_len(length) };
     values
 }
 
-/// `f` of each element, and of the element of `y` in the same place.
-pub(super) fn zipped(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
-    let arch = Arch::new();
-    // SAFETY: each part is as long as its parts of x and y, so that the loop reaches its end.
-    unsafe {
-        filled(x.len(), PART, |start, values| {
-            let parts = x[start..start + values.len()].iter().zip(&y[start..start + values.len()]);
-            arch.dispatch(|| {
-                values.iter_mut().zip(parts).for_each(|(value, (&x, &y))| {
-                    value.write(f(x, y));
-                })
-            });
-        })
-    }
-}
-
-/// `f` of each element.
-pub(super) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Sync) -> Vec<f32> {
-    let arch = Arch::new();
-    // SAFETY: each part is as long as its part of x.
-    unsafe {
-        filled(x.len(), PART, |start, values| {
-            let x = &x[start..start + values.len()];
-            arch.dispatch(|| {
-                values.iter_mut().zip(x).for_each(|(value, &x)| {
-                    value.write(f(x));
-                })
-            });
-        })
-    }
+/// A tensor whose elements `write` writes over, part by part, where they are if nothing else sees them; it is told where a part begins.
+pub(super) fn rewritten(tensor: FlexTensor, part: usize, write: impl Fn(usize, &mut [f32]) + Sync) -> FlexTensor {
+    let part = part.max(1);
+    let mut tensor = owned(tensor);
+    tensor.storage_mut::<f32>().par_chunks_mut(part).enumerate().for_each(|(number, values)| {
+        wide(
+            #[inline(always)]
+            || write(number * part, values),
+        );
+    });
+    tensor
 }
 
 /// Rows that one task adds up.
@@ -100,12 +93,14 @@ const SUMMED: usize = 64;
 
 /// A sum over rows of `width` numbers each, a task for so many rows at a time, in an order that does not depend on how many cores there are.
 pub(super) fn partial_sums(rows: usize, width: usize, add: impl Fn(Range<usize>, &mut [f32]) + Sync) -> Vec<f32> {
-    let arch = Arch::new();
     let tasks = rows.div_ceil(SUMMED);
     let mut partial = vec![0.0; tasks * width];
     partial.par_chunks_mut(width.max(1)).enumerate().for_each(|(task, sums)| {
         let rows = task * SUMMED..rows.min((task + 1) * SUMMED);
-        arch.dispatch(|| add(rows, sums));
+        wide(
+            #[inline(always)]
+            || add(rows.clone(), sums),
+        );
     });
     let mut sums = vec![0.0; width];
     for partial in partial.chunks_exact(width.max(1)) {

@@ -13,6 +13,7 @@ mod scale;
 #[cfg(test)]
 mod tests;
 mod vector;
+mod wide;
 
 use burn::tensor::{DType, Device, Tensor};
 

@@ -3,7 +3,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::autodiff::{Operation, run};
-use super::memory::{Values, mapped, tensor, zipped};
+use super::memory::{PART, ROWS, Values, filled, rewritten, tensor};
 use super::vector::{logistic, normal};
 use crate::Activation;
 
@@ -15,27 +15,86 @@ pub(crate) fn activation<const D: usize>(x: Tensor<D>, kind: Activation) -> Tens
     run(Pointwise(kind), [x.into()])
 }
 
+/// A function and its slope, by a type so that passes over many elements are compiled with it inside.
+trait Curve: Sync {
+    /// The value and the slope.
+    fn at(x: f32) -> (f32, f32);
+}
+
+struct Gelu;
+struct GeluTanh;
+struct Relu;
+struct Silu;
+struct Tanh;
+
 impl Activation {
     pub(super) fn of(self, x: &[f32]) -> Vec<f32> {
         match self {
-            Activation::Gelu => mapped(x, |x| gelu(x).0),
-            Activation::GeluTanh => mapped(x, |x| gelu_tanh(x).0),
-            Activation::Relu => mapped(x, |x| if x < 0.0 { 0.0 } else { x }),
-            Activation::Silu => mapped(x, |x| silu(x).0),
-            Activation::Tanh => mapped(x, |x| tanh(x).0),
+            Activation::Gelu => values::<Gelu>(x),
+            Activation::GeluTanh => values::<GeluTanh>(x),
+            Activation::Relu => values::<Relu>(x),
+            Activation::Silu => values::<Silu>(x),
+            Activation::Tanh => values::<Tanh>(x),
         }
     }
 
     /// The gradient of x from that of f(x).
-    pub(super) fn back(self, x: &[f32], gradient: &[f32]) -> Vec<f32> {
+    fn back(self, x: &[f32], gradient: FlexTensor) -> FlexTensor {
         match self {
-            Activation::Gelu => zipped(x, gradient, |x, g| g * gelu(x).1),
-            Activation::GeluTanh => zipped(x, gradient, |x, g| g * gelu_tanh(x).1),
-            Activation::Relu => zipped(x, gradient, |x, g| if x > 0.0 { g } else { 0.0 }),
-            Activation::Silu => zipped(x, gradient, |x, g| g * silu(x).1),
-            Activation::Tanh => zipped(x, gradient, |x, g| g * tanh(x).1),
+            Activation::Gelu => slopes::<Gelu>(x, gradient),
+            Activation::GeluTanh => slopes::<GeluTanh>(x, gradient),
+            Activation::Relu => slopes::<Relu>(x, gradient),
+            Activation::Silu => slopes::<Silu>(x, gradient),
+            Activation::Tanh => slopes::<Tanh>(x, gradient),
         }
     }
+
+    /// The gradient of x from that of `f(x) ⊙ l`.
+    pub(super) fn back_scaled(self, x: &[f32], gradient: FlexTensor, l: &[f32]) -> FlexTensor {
+        let scaled = rewritten(
+            gradient,
+            ROWS * l.len(),
+            #[inline(always)]
+            |_, values| {
+                for row in values.chunks_exact_mut(l.len()) {
+                    for (g, l) in row.iter_mut().zip(l) {
+                        *g *= l;
+                    }
+                }
+            },
+        );
+        self.back(x, scaled)
+    }
+}
+
+fn values<C: Curve>(x: &[f32]) -> Vec<f32> {
+    // SAFETY: a part is as long as its part of x.
+    unsafe {
+        filled(
+            x.len(),
+            PART,
+            #[inline(always)]
+            |start, values| {
+                let x = &x[start..start + values.len()];
+                for (value, &x) in values.iter_mut().zip(x) {
+                    value.write(C::at(x).0);
+                }
+            },
+        )
+    }
+}
+
+fn slopes<C: Curve>(x: &[f32], gradient: FlexTensor) -> FlexTensor {
+    rewritten(
+        gradient,
+        PART,
+        #[inline(always)]
+        |start, values| {
+            for (g, &x) in values.iter_mut().zip(&x[start..]) {
+                *g *= C::at(x).1;
+            }
+        },
+    )
 }
 
 impl Operation<1> for Pointwise {
@@ -49,41 +108,53 @@ impl Operation<1> for Pointwise {
     }
 
     fn backward(&self, kept: Self::Kept, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        [kept.map(|x| {
-            let shape = x.shape();
-            tensor(self.0.back(Values::of(x).as_slice(), Values::of(gradient).as_slice()), shape)
-        })]
+        [kept.map(|x| self.0.back(Values::of(x).as_slice(), gradient))]
     }
 }
 
-/// The value and the slope.
-#[inline(always)]
-fn gelu(x: f32) -> (f32, f32) {
-    let (probability, density) = normal(x);
-    (x * probability, probability + x * density)
+impl Curve for Gelu {
+    #[inline(always)]
+    fn at(x: f32) -> (f32, f32) {
+        let (probability, density) = normal(x);
+        (x * probability, probability + x * density)
+    }
 }
 
-#[inline(always)]
-fn gelu_tanh(x: f32) -> (f32, f32) {
-    // (1 + tanh u)/2 is the logistic function of 2·u.
-    const TWICE: f32 = 1.595_769_1;
-    let twice_u = TWICE * x * (1.0 + 0.044_715 * x * x);
-    let share = logistic(twice_u);
-    let slope = TWICE * (1.0 + 3.0 * 0.044_715 * x * x);
-    (x * share, share + x * share * (1.0 - share) * slope)
+impl Curve for GeluTanh {
+    #[inline(always)]
+    fn at(x: f32) -> (f32, f32) {
+        // (1 + tanh u)/2 is the logistic function of 2·u.
+        const TWICE: f32 = 1.595_769_1;
+        let twice_u = TWICE * x * (1.0 + 0.044_715 * x * x);
+        let share = logistic(twice_u);
+        let slope = TWICE * (1.0 + 3.0 * 0.044_715 * x * x);
+        (x * share, share + x * share * (1.0 - share) * slope)
+    }
 }
 
-#[inline(always)]
-fn silu(x: f32) -> (f32, f32) {
-    let share = logistic(x);
-    (x * share, share + x * share * (1.0 - share))
+impl Curve for Relu {
+    #[inline(always)]
+    fn at(x: f32) -> (f32, f32) {
+        // What is no number stays none, as in PyTorch.
+        (if x < 0.0 { 0.0 } else { x }, if x > 0.0 { 1.0 } else { 0.0 })
+    }
 }
 
-#[inline(always)]
-fn tanh(x: f32) -> (f32, f32) {
-    // Near 0 the difference of two shares would lose its bits; the series' next term is below 1e-8 of the sum.
-    let squared = x * x;
-    let series = x * (1.0 - squared * (1.0 / 3.0 - squared * (2.0 / 15.0 - squared * (17.0 / 315.0))));
-    let y = if x.abs() < 0.15 { series } else { 1.0 - 2.0 * logistic(-2.0 * x) };
-    (y, 1.0 - y * y)
+impl Curve for Silu {
+    #[inline(always)]
+    fn at(x: f32) -> (f32, f32) {
+        let share = logistic(x);
+        (x * share, share + x * share * (1.0 - share))
+    }
+}
+
+impl Curve for Tanh {
+    #[inline(always)]
+    fn at(x: f32) -> (f32, f32) {
+        // Near 0 the difference of two shares would lose its bits; the series' next term is below 1e-8 of the sum.
+        let squared = x * x;
+        let series = x * (1.0 - squared * (1.0 / 3.0 - squared * (2.0 / 15.0 - squared * (17.0 / 315.0))));
+        let y = if x.abs() < 0.15 { series } else { 1.0 - 2.0 * logistic(-2.0 * x) };
+        (y, 1.0 - y * y)
+    }
 }

@@ -1,10 +1,9 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
-use pulp::Arch;
 
 use super::autodiff::{Operation, run};
-use super::memory::{Values, filled, partial_sums, tensor};
+use super::memory::{ROWS, Values, filled, partial_sums, tensor};
 use crate::Activation;
 
 /// `x ⊙ l`
@@ -37,30 +36,39 @@ pub(crate) fn activation_scale<const D: usize>(x: Tensor<D>, kind: Activation, l
 
 fn scaled(x: &[f32], l: &[f32]) -> Vec<f32> {
     let width = l.len();
-    let arch = Arch::new();
     // SAFETY: parts are whole rows, and each row is as long as its input row and as l.
     unsafe {
-        filled(x.len(), 16 * width, |start, part| {
-            arch.dispatch(|| {
+        filled(
+            x.len(),
+            ROWS * width,
+            #[inline(always)]
+            |start, part| {
                 let x = x[start..start + part.len()].chunks_exact(width);
                 for (out, x) in part.chunks_exact_mut(width).zip(x) {
-                    out.iter_mut().zip(x).zip(l).for_each(|((y, x), l)| {
+                    for ((y, x), l) in out.iter_mut().zip(x).zip(l) {
                         y.write(x * l);
-                    });
+                    }
                 }
-            });
-        })
+            },
+        )
     }
 }
 
 /// `Σ g ⊙ x` over all rows.
 fn along(x: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
-    partial_sums(x.len() / width.max(1), width, |rows, sums| {
-        let (x, g) = (&x[rows.start * width..rows.end * width], &gradient[rows.start * width..rows.end * width]);
-        for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
-            sums.iter_mut().zip(x).zip(g).for_each(|((sum, x), g)| *sum += x * g);
-        }
-    })
+    partial_sums(
+        x.len() / width.max(1),
+        width,
+        #[inline(always)]
+        |rows, sums| {
+            let (x, g) = (&x[rows.start * width..rows.end * width], &gradient[rows.start * width..rows.end * width]);
+            for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
+                for ((sum, x), g) in sums.iter_mut().zip(x).zip(g) {
+                    *sum += x * g;
+                }
+            }
+        },
+    )
 }
 
 impl Operation<2> for Scale {
@@ -104,10 +112,12 @@ impl Operation<2> for ActivationScale {
     }
 
     fn backward(&self, [x, l]: Self::Kept, gradient: FlexTensor, [of_x, of_l]: [bool; 2]) -> [Option<FlexTensor>; 2] {
-        let (shape, x, gradient, l) = (x.shape(), Values::of(x), Values::of(gradient), Values::of(l));
-        let (x, gradient, l) = (x.as_slice(), gradient.as_slice(), l.as_slice());
-        let dl = of_l.then(|| tensor(along(&self.0.of(x), gradient, l.len()), Shape::new([l.len()])));
-        let dx = of_x.then(|| tensor(self.0.back(x, &scaled(gradient, l)), shape));
-        [dx, dl]
+        let (x, l) = (Values::of(x), Values::of(l));
+        let (x, l) = (x.as_slice(), l.as_slice());
+        let dl = of_l.then(|| {
+            let dl = along(&self.0.of(x), Values::of(gradient.clone()).as_slice(), l.len());
+            tensor(dl, Shape::new([l.len()]))
+        });
+        [of_x.then(|| self.0.back_scaled(x, gradient, l)), dl]
     }
 }

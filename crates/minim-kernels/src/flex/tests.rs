@@ -303,7 +303,7 @@ fn dropout_of_a_sum() {
 fn a_mask_zeroes_its_share_and_keeps_the_mean_wherever_one_looks() {
     let n = 1 << 20;
     for probability in [0.1, 0.5] {
-        let values = Mask::seeded(probability, 7).dropped(&vec![1.0; n]);
+        let values = Mask::seeded(probability, 7).dropped_copy(&vec![1.0; n]);
         assert!(values.iter().all(|&v| v == 0.0 || v == (1.0 / (1.0 - probability)) as f32));
         let share = |values: &mut dyn Iterator<Item = &f32>| {
             let (zeros, all) = values.fold((0, 0), |(zeros, all), &v| (zeros + usize::from(v == 0.0), all + 1));
