@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use minim_kernels::low_rank;
 
 use crate::parameter::{lazy, like, zeros};
 use crate::rank_allocator::Factors;
@@ -168,10 +167,8 @@ impl AdaLoraConfig {
 
 impl AdaLora {
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>, weight: &Weight, bias: Option<Tensor<1>>) -> Tensor<D> {
-        let base = weight.product(x.clone(), bias);
-        let x = like(x, &self.a.val());
         let dropout = self.dropout.rate_on(&x);
-        low_rank(base, x, self.scaled(), self.b.val(), self.scale, dropout)
+        weight.updated(x, bias, [self.scaled(), self.b.val()], self.scale, dropout)
     }
 
     /// A·diag(E), `[in, r]`.

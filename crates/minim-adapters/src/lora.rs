@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use minim_kernels::{linear, low_rank};
+use minim_kernels::linear;
 
 use crate::by_module::ByModule;
 use crate::dora;
@@ -181,11 +181,8 @@ impl Lora {
         if let Some(magnitude) = &self.magnitude {
             return self.forward_dora(x, weight, bias, magnitude.val());
         }
-        let base = weight.product(x.clone(), bias);
-        // A frozen base may be held in fewer bits than the factors.
-        let x = like(x, &self.a.val());
         let dropout = self.dropout.rate_on(&x);
-        low_rank(base, x, self.a.val(), self.b.val(), self.scale, dropout)
+        weight.updated(x, bias, [self.a.val(), self.b.val()], self.scale, dropout)
     }
 
     /// `s·(x·A)·B` in the precision of `base`.

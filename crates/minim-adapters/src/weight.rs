@@ -1,7 +1,8 @@
 use burn::tensor::{DType, Tensor};
-use minim_kernels::linear;
+use minim_kernels::{linear, low_rank, low_rank_linear};
 
 use crate::Quantised;
+use crate::parameter::like;
 
 /// The weight of a layer as an adapter sees it.
 #[derive(Debug)]
@@ -27,6 +28,34 @@ impl Weight<'_> {
                 None => weight.forward(x),
                 Some(bias) => weight.forward(x) + bias.unsqueeze::<D>(),
             },
+        }
+    }
+
+    /// The layer with a low-rank update: `x·W + b + s·(drop(x)·A)·B`, in the precision of `x`.
+    ///
+    /// # Shapes
+    /// - `x`: `[.., in]`
+    /// - `bias`: `[out]`
+    /// - `factors`: A, `[in, r]`, and B, `[r, out]`
+    /// - output: `[.., out]`
+    pub(crate) fn updated<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        bias: Option<Tensor<1>>,
+        factors: [Tensor<2>; 2],
+        scale: f64,
+        dropout: f64,
+    ) -> Tensor<D> {
+        match self {
+            Weight::Dense(weight) if x.dtype() == factors[0].dtype() => {
+                low_rank_linear(x, weight.clone(), bias, factors, scale, dropout)
+            }
+            // A frozen base may be held in fewer bits than the factors.
+            _ => {
+                let [a, b] = factors;
+                let base = self.product(x.clone(), bias);
+                low_rank(base, like(x, &a), a, b, scale, dropout)
+            }
         }
     }
 

@@ -68,6 +68,22 @@ pub fn low_rank<const D: usize>(
     pass!([y, x, a, b], low_rank(y, x, a, b, scale, dropout))
 }
 
+/// `x·W + b + s·(drop(x)·A)·B`, a linear layer with LoRA's update: [`low_rank`] of [`linear`], whose backward pass makes one gradient of x
+/// instead of two.
+///
+/// # Shapes
+/// As those two have them.
+pub fn low_rank_linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    [a, b]: [Tensor<2>; 2],
+    scale: f64,
+    dropout: f64,
+) -> Tensor<D> {
+    pass!([x, weight, a, b], low_rank_linear(x, weight, bias, [a, b], scale, dropout))
+}
+
 /// `softmax(query·keyᵀ/√size)·value` of every head, its weights dropped with a probability, and the heads joined. Vaswani et al. 2017,
 /// arXiv 1706.03762, section 3.2.
 ///

@@ -25,6 +25,17 @@ pub(crate) fn low_rank<const D: usize>(
     y + if update.dtype() == dtype { update } else { update.cast(dtype) }
 }
 
+pub(crate) fn low_rank_linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    [a, b]: [Tensor<2>; 2],
+    scale: f64,
+    dropout: f64,
+) -> Tensor<D> {
+    low_rank(linear(x.clone(), weight, bias), x, a, b, scale, dropout)
+}
+
 pub(crate) fn attention(
     query: Tensor<4>,
     key: Tensor<4>,

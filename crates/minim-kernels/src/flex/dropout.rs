@@ -63,7 +63,29 @@ impl Mask {
         )
     }
 
-    /// The same in a vector of their own.
+    /// `sum + drop(values)`, written where the sum is if nothing else sees it.
+    pub(super) fn dropped_onto(self, sum: FlexTensor, values: &[f32]) -> FlexTensor {
+        rewritten(
+            sum,
+            PART,
+            #[inline(always)]
+            |start, sums| {
+                let values = &values[start..start + sums.len()];
+                self.factors(
+                    start / PART,
+                    sums.len(),
+                    #[inline(always)]
+                    |first, factors| {
+                        for ((sum, value), factor) in sums[first..].iter_mut().zip(&values[first..]).zip(factors) {
+                            *sum += value * factor;
+                        }
+                    },
+                );
+            },
+        )
+    }
+
+    /// `drop(values)` in a vector of its own.
     pub(super) fn dropped_copy(self, values: &[f32]) -> Vec<f32> {
         // SAFETY: blocks of factors come for every place of a part, which is as long as its part of the values.
         unsafe {

@@ -12,9 +12,10 @@ struct Linear;
 /// The input if the weight is trained, the weight if the input's gradient is wanted.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
-    x: Option<FlexTensor>,
-    weight: Option<FlexTensor>,
-    shape: Shape,
+    pub(super) x: Option<FlexTensor>,
+    pub(super) weight: Option<FlexTensor>,
+    /// That of the input.
+    pub(super) shape: Shape,
 }
 
 pub(crate) fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
@@ -37,7 +38,13 @@ pub(super) fn with_matrix<T>(weight: &FlexTensor, work: impl FnOnce(Matrix<'_>) 
     }
 }
 
-fn forward(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, wanted: &[bool]) -> (FlexTensor, Kept) {
+/// The output, and what [`backward`] needs for the gradients of the input and the weight that are `wanted`.
+pub(super) fn forward(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: Option<FlexTensor>,
+    wanted: &[bool],
+) -> (FlexTensor, Kept) {
     let mut shape = x.shape();
     let [rows, inputs] = rows_of(&shape);
     let outputs = weight.shape()[1];
@@ -73,7 +80,7 @@ fn forward(x: FlexTensor, weight: FlexTensor, bias: Option<FlexTensor>, wanted: 
 }
 
 /// The gradients of the input and the weight.
-fn backward(kept: Kept, gradient: &[f32], outputs: usize) -> [Option<FlexTensor>; 2] {
+pub(super) fn backward(kept: Kept, gradient: &[f32], outputs: usize) -> [Option<FlexTensor>; 2] {
     let gradient = Matrix::of_rows(gradient, outputs);
     let Kept { x, weight, shape } = kept;
     let [rows, inputs] = rows_of(&shape);

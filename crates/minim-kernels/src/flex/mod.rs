@@ -21,7 +21,7 @@ pub(crate) use self::attention::attention;
 pub(crate) use self::dropout::{dropout, dropout_add};
 pub(crate) use self::layer_norm::layer_norm;
 pub(crate) use self::linear::linear;
-pub(crate) use self::low_rank::low_rank;
+pub(crate) use self::low_rank::{low_rank, low_rank_linear};
 pub(crate) use self::pointwise::activation;
 pub(crate) use self::scale::{activation_scale, scale};
 

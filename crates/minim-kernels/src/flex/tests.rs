@@ -146,6 +146,34 @@ fn low_rank_updates() {
 }
 
 #[test]
+fn linear_layers_with_an_update() {
+    let (rows, inputs, outputs, rank) = (37, 19, 23, 4);
+    for rate in [0.0, 0.3] {
+        for with_bias in [true, false] {
+            let read = |t: &[Flat]| -> (Tensor<2>, Tensor<2>, [Tensor<2>; 2], Option<Flat>) {
+                let [a, b] = [t[2].clone().reshape([inputs, rank]), t[3].clone().reshape([rank, outputs])];
+                let bias = with_bias.then(|| t[4].clone());
+                (t[0].clone().reshape([rows, inputs]), t[1].clone().reshape([inputs, outputs]), [a, b], bias)
+            };
+            let sizes = [rows * inputs, inputs * outputs, inputs * rank, rank * outputs, outputs];
+            let sizes = &sizes[..4 + usize::from(with_bias)];
+            let pass = |t: Vec<Flat>| {
+                let (x, weight, factors, bias) = read(&t);
+                super::low_rank_linear(x, weight, bias, factors, 1.7, rate)
+            };
+            let reference = |t: Vec<Flat>| {
+                let (x, weight, [a, b], bias) = read(&t);
+                let y = portable::linear(x.clone(), weight, bias);
+                let x = if rate == 0.0 { x } else { x * super::dropout(Tensor::ones([rows, inputs], &device()), rate) };
+                portable::low_rank(y, x, a, b, 1.7, 0.0)
+            };
+            let name = format!("linear layer with an update, dropout {rate}, bias {with_bias}");
+            assert_close(&run(sizes, pass), &run(sizes, reference), &name);
+        }
+    }
+}
+
+#[test]
 fn an_output_that_others_see_is_not_written_over() {
     let device = Device::flex();
     let y = flat(&numbers(8, 0), &device).reshape([2, 4]);
