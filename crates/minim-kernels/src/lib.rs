@@ -2,7 +2,7 @@
 //! [`gelu`] and other activations, [`layer_norm`], [`scale`], [`dropout`].
 //!
 //! Each works on every burn backend, through burn's own operations. With the feature `flex` and tensors of 32-bit floats in this process's
-//! memory (burn's CPU backend), each is one pass of this crate's own over all cores, and its backward pass keeps less: attention keeps no
+//! memory (burn's CPU backend), each is a pass or two of this crate's own over all cores, and its backward pass keeps less: attention keeps no
 //! scores and dropout no mask; both are made again. `docs/benchmarks/training.md` says what that is worth.
 //!
 //! Results are the same on any number of threads: no sum is split by how many there are.
@@ -131,7 +131,8 @@ pub fn scale<const D: usize>(x: Tensor<D>, l: Tensor<1>) -> Tensor<D> {
     pass!([x, l], scale(x, l))
 }
 
-/// `f(x) ⊙ l`, for what follows a non-linearity: f(x) is made again for the gradient of l, and not kept beside x.
+/// `f(x) ⊙ l`, for what follows a non-linearity: with a pass of this crate's own f(x) is made again for the gradient of l, and not kept beside
+/// x.
 ///
 /// # Shapes
 /// - `x` and output: `[.., width]`

@@ -68,6 +68,13 @@ pub(crate) fn attention(
     hide: Option<&Tensor<4, Bool>>,
     dropout: f64,
 ) -> Tensor<3> {
+    let ([batch, heads, seq, size], [_, _, keys, _]) = (query.dims(), key.dims());
+    assert_eq!(key.dims(), [batch, heads, keys, size], "a key for each head of the queries");
+    assert_eq!(value.dims(), key.dims(), "a value for each key");
+    if let Some([rows, one, queries, hidden]) = hide.map(Tensor::dims) {
+        let fits = (rows == 1 || rows == batch) && one == 1 && (queries == 1 || queries == seq) && hidden == keys;
+        assert!(fits, "a mask [{rows}, {one}, {queries}, {hidden}]; expected [1 or {batch}, 1, 1 or {seq}, {keys}]");
+    }
     let operation = Attention {
         hide: hide.cloned().map(Hide::new),
         mask: Mask::new(dropout, &query.device()),

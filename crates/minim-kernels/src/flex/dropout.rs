@@ -1,6 +1,6 @@
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{DType, Device, Distribution, Tensor};
 
 use super::autodiff::{Operation, run};
 use super::memory::{PART, Values, filled, rewritten, tensor};
@@ -9,7 +9,7 @@ use super::memory::{PART, Values, filled, rewritten, tensor};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mask {
     seed: u64,
-    /// A value is dropped if its 16 random bits are below this; the probability is off by at most 2^-17.
+    /// A value is dropped if its 16 random bits are below this; the probability is off by at most 2^-16.
     below: u16,
     /// What the others are multiplied with.
     keep: f32,
@@ -22,7 +22,7 @@ impl Mask {
             return None;
         }
         // The device's own generator decides, so that seeding the device decides every mask.
-        let words = Tensor::<1>::random([4], Distribution::Default, &device.clone().inner());
+        let words = Tensor::<1>::random([4], Distribution::Default, (&device.clone().inner(), DType::F32));
         let seed = words.into_data().iter::<f32>().fold(0_u64, |seed, word| (seed << 16) ^ u64::from(word.to_bits()));
         Some(Self::seeded(probability, seed))
     }
@@ -168,6 +168,7 @@ impl Operation<2> for Joined {
     type Kept = ();
 
     fn forward(&self, [x, residual]: [FlexTensor; 2], _: [bool; 2]) -> (FlexTensor, ()) {
+        assert_eq!(x.shape(), residual.shape(), "what is added has the shape of what it is added to");
         let residual = Values::of(residual);
         let residual = residual.as_slice();
         let sum = rewritten(

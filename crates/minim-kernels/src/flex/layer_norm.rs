@@ -42,6 +42,7 @@ impl LayerNorm {
         let (values, weights, shift) = (Values::of(x.clone()), Values::of(gamma.clone()), beta.map(Values::of));
         let (values, weights) = (values.as_slice(), weights.as_slice());
         let shift = shift.as_ref().map(Values::as_slice);
+        assert!(weights.len() == width && shift.is_none_or(|shift| shift.len() == width), "γ and β as long as a row");
         let statistics = |row: &[f32]| {
             wide(
                 #[inline(always)]

@@ -43,7 +43,7 @@ pub(super) fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
 }
 
-/// A tensor's values to write over: its own memory if nothing else sees it, else a copy.
+/// A tensor to write over through `storage_mut`, which copies what others see.
 pub(super) fn owned(tensor: FlexTensor) -> FlexTensor {
     match tensor.as_slice::<f32>() {
         Some(values) if values.len() == tensor.storage::<f32>().len() => tensor,

@@ -15,6 +15,7 @@ mod tests;
 mod vector;
 mod wide;
 
+use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Device, Tensor};
 
 pub(crate) use self::attention::attention;
@@ -25,7 +26,10 @@ pub(crate) use self::low_rank::{low_rank, low_rank_linear};
 pub(crate) use self::pointwise::activation;
 pub(crate) use self::scale::{activation_scale, scale};
 
-/// Whether these passes can work on a tensor.
+/// Whether these passes can work on a tensor: it lies here, it is not empty, and its backward pass, if there is one, is not burn's with gradient
+/// checkpointing, which is another backend.
 pub(crate) fn holds<const D: usize>(x: &Tensor<D>) -> bool {
-    x.dtype() == DType::F32 && x.device().inner() == Device::flex()
+    let device = x.device();
+    let backward = !device.is_autodiff() || x.clone().try_into_primitive::<Autodiff<Flex>>().is_ok();
+    x.dtype() == DType::F32 && x.shape().num_elements() > 0 && device.inner() == Device::flex() && backward
 }

@@ -136,7 +136,7 @@ impl Curve for Relu {
     #[inline(always)]
     fn at(x: f32) -> (f32, f32) {
         // What is no number stays none, as in PyTorch.
-        (if x < 0.0 { 0.0 } else { x }, if x > 0.0 { 1.0 } else { 0.0 })
+        (if x < 0.0 { 0.0 } else { x }, if x <= 0.0 { 0.0 } else { 1.0 })
     }
 }
 

@@ -3,7 +3,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
 
 use super::autodiff::{Operation, run};
-use super::memory::{ROWS, Values, filled, partial_sums, tensor};
+use super::memory::{ROWS, Values, filled, partial_sums, rows_of, tensor};
 use crate::Activation;
 
 /// `x ⊙ l`
@@ -34,8 +34,11 @@ pub(crate) fn activation_scale<const D: usize>(x: Tensor<D>, kind: Activation, l
     run(ActivationScale(kind), [x.into(), l.into()])
 }
 
+/// # Panics
+/// If rows and vector differ in length.
 fn scaled(x: &[f32], l: &[f32]) -> Vec<f32> {
     let width = l.len();
+    assert!(width > 0 && x.len().is_multiple_of(width), "rows as long as the vector they are scaled by");
     // SAFETY: parts are whole rows, and each row is as long as its input row and as l.
     unsafe {
         filled(
@@ -52,6 +55,12 @@ fn scaled(x: &[f32], l: &[f32]) -> Vec<f32> {
             },
         )
     }
+}
+
+/// # Panics
+/// If the vector is not as long as a row.
+fn assert_widths(x: &FlexTensor, l: &FlexTensor) {
+    assert_eq!(rows_of(&x.shape())[1], l.shape().num_elements(), "a vector as long as the rows it scales");
 }
 
 /// `Σ g ⊙ x` over all rows.
@@ -75,6 +84,7 @@ impl Operation<2> for Scale {
     type Kept = (Kept, FlexTensor);
 
     fn forward(&self, [x, l]: [FlexTensor; 2], [_, of_l]: [bool; 2]) -> (FlexTensor, Self::Kept) {
+        assert_widths(&x, &l);
         let factors = Values::of(l.clone());
         let factors = factors.as_slice();
         let y = tensor(scaled(Values::of(x.clone()).as_slice(), factors), x.shape());
@@ -107,6 +117,7 @@ impl Operation<2> for ActivationScale {
     type Kept = [FlexTensor; 2];
 
     fn forward(&self, [x, l]: [FlexTensor; 2], _: [bool; 2]) -> (FlexTensor, Self::Kept) {
+        assert_widths(&x, &l);
         let y = scaled(&self.0.of(Values::of(x.clone()).as_slice()), Values::of(l.clone()).as_slice());
         (tensor(y, x.shape()), [x, l])
     }

@@ -433,3 +433,45 @@ fn tensors_elsewhere_are_left_to_burn() {
     assert!(!super::holds(&halves));
     assert_eq!(crate::activation(halves, Activation::Gelu).dtype(), burn::tensor::DType::BF16);
 }
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let ones = |shape| Tensor::<2>::ones(shape, &Device::flex());
+    let vector = |width| Tensor::<1>::ones([width], &Device::flex());
+    let head = |heads, rows| Tensor::<4>::ones([1, heads, rows, 2], &Device::flex());
+    let hide = Tensor::<4, Bool>::full([1, 2, 1, 3], false, &Device::flex());
+    let wrong: [&dyn Fn(); 7] = [
+        &|| drop(crate::scale(ones([1, 3]), vector(4))),
+        &|| drop(crate::scale(ones([4, 3]), vector(6))),
+        &|| drop(crate::activation_scale(ones([4, 3]), Activation::Gelu, vector(6))),
+        &|| drop(crate::layer_norm(ones([2, 4]), vector(2), None, 1e-5)),
+        &|| drop(crate::dropout_add(ones([1, 3]), ones([2, 3]), 0.0)),
+        &|| drop(crate::attention(head(2, 3), head(1, 3), head(1, 3), None, 0.0)),
+        &|| drop(crate::attention(head(2, 3), head(2, 3), head(2, 3), Some(&hide), 0.0)),
+    ];
+    for (number, wrong) in wrong.into_iter().enumerate() {
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(wrong)).is_err(), "{number}");
+    }
+}
+
+#[test]
+fn what_burn_does_otherwise_is_left_to_burn() {
+    // Another backend in burn's eyes, and nothing to do.
+    let checkpointing = Device::flex().autodiff().gradient_checkpointing();
+    let x = Tensor::<2>::ones([2, 3], &checkpointing).require_grad();
+    let y = crate::linear(x.clone(), Tensor::ones([3, 4], &checkpointing), None);
+    let gradients = crate::activation(y, Activation::Relu).sum().backward();
+    assert_eq!(values(x.grad(&gradients).expect("a gradient")), [4.0; 6]);
+    let nothing =
+        crate::linear(Tensor::<2>::ones([0, 3], &Device::flex()), Tensor::ones([3, 4], &Device::flex()), None);
+    assert_eq!(nothing.dims(), [0, 4]);
+}
+
+#[test]
+fn a_relu_s_slope_is_burn_s_where_numbers_end() {
+    let x = flat(&[f32::NAN, -1.0, 0.0, 2.0, f32::INFINITY], &device()).require_grad();
+    for activation in [super::activation, portable::activation] {
+        let gradient = x.grad(&activation(x.clone(), Activation::Relu).sum().backward()).expect("a gradient");
+        assert_eq!(values(gradient), [1.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+}
