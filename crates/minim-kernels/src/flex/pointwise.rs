@@ -124,7 +124,7 @@ impl Curve for GeluTanh {
     #[inline(always)]
     fn at(x: f32) -> (f32, f32) {
         // (1 + tanh u)/2 is the logistic function of 2·u.
-        const TWICE: f32 = 1.595_769_1;
+        const TWICE: f32 = 1.595_769;
         let twice_u = TWICE * x * (1.0 + 0.044_715 * x * x);
         let share = logistic(twice_u);
         let slope = TWICE * (1.0 + 3.0 * 0.044_715 * x * x);

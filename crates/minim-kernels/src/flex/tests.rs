@@ -194,7 +194,7 @@ fn attention_of_every_shape_and_mask() {
         let sizes = [seq, keys, keys].map(|rows| batch * count * rows * size);
         let hidden = |rows: usize, queries: usize| -> Tensor<4, Bool> {
             // Every third key, and all keys of the first query of masks that say so by query.
-            let hide = |place: usize| place % 3 == 1 || (queries > 1 && place / keys % queries == 0);
+            let hide = |place: usize| place % 3 == 1 || (queries > 1 && (place / keys).is_multiple_of(queries));
             let values: Vec<bool> = (0..rows * queries * keys).map(hide).collect();
             Tensor::from_data(TensorData::new(values, [rows, 1, queries, keys]), &device())
         };
