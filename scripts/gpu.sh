@@ -8,11 +8,13 @@
 # OUT     the folder to write (default: gpu-report)
 #
 # Needed on the machine: an NVIDIA driver, NVRTC and the CUDA headers (a CUDA toolkit has both; NVIDIA's Python wheels do too).
-# Environment: DEVICE (cuda:0), STAGES ("selfcheck mini base"), STEPS (60 training steps a run), LIMIT_S (240, for each command).
+# Environment: DEVICE (cuda:0), STAGES ("selfcheck mini quantised base"), STEPS (60 training steps a run), LIMIT_S (240, for each command).
 #
 # What it runs, through the binary's own verbs:
-#   selfcheck  logits in fp32 and bf16 against the committed transformers fixtures and against the CPU
+#   selfcheck  logits in fp32 and bf16 against the committed transformers fixtures and against the CPU; gradients of every method, and of
+#              LoRA and IA3 on a base in bf16, int8 and NF4, against the CPU
 #   mini       the shipped checkpoint on a shipped synthetic sample: LoRA, IA3 and full, in fp32 and bf16, and fp32 on the CPU
+#   quantised  LoRA on a base in fp32, bf16, int8 and NF4: the shipped checkpoint, here and on the CPU, and BERT-base's shape
 #   base       the same runs in BERT-base's shape with random weights: what speed and memory look like at a real size
 #
 # Kernels are compiled and timed anew in every process, so a run costs more seconds than its steps: where a command may run for a
@@ -26,7 +28,7 @@ cd "$(dirname "$0")/.."
 binary="${1:-target/release/minim}"
 out="${2:-gpu-report}"
 device="${DEVICE:-cuda:0}"
-stages="${STAGES:-selfcheck mini base}"
+stages="${STAGES:-selfcheck mini quantised base}"
 steps="${STEPS:-60}"
 limit_s="${LIMIT_S:-240}"
 
@@ -143,7 +145,7 @@ base_folder() {
 }
 
 experiment() {
-    local model="$1" path="$2" init="$3" method="$4" precision="$5" learning_rate length
+    local model="$1" path="$2" init="$3" method="$4" precision="$5" base="$6" learning_rate length
     length="$(number "$work/$path/config.json" max_position_embeddings)"
     [ "${length:-128}" -le 128 ] || length=128
     case "$method" in
@@ -177,27 +179,28 @@ max_steps = $steps
 batch_size = 32
 learning_rate = $learning_rate
 precision = "$precision"
+base_precision = "$base"
 TOML
 }
 
 # One training run and its row in the report.
 train() {
-    local model="$1" path="$2" init="$3" method="$4" precision="$5" where="$6"
-    local name="$model-$method-$precision-${where%%:*}" record
-    experiment "$model" "$path" "$init" "$method" "$precision" >"$work/$name.toml"
+    local model="$1" path="$2" init="$3" method="$4" precision="$5" where="$6" base="${7:-fp32}"
+    local name="$model-$method-$precision-on-$base-${where%%:*}" record
+    experiment "$model" "$path" "$init" "$method" "$precision" "$base" >"$work/$name.toml"
     measured "$name" "$binary" train "$work/$name.toml" --out "$work/$name" --device "$where"
     record="$(find "$work/$name" -maxdepth 1 -name '*.json' 2>/dev/null | head -1)"
     if [ "$status" -ne 0 ] || [ -z "$record" ]; then
-        printf '| %s | %s | %s | %s | failed (exit %s) | | | | | |\n' "$model" "$method" "$precision" "$where" "$status" >>"$work/rows"
+        printf '| %s | %s | %s | %s | %s | failed (exit %s) | | | | | | |\n' "$model" "$method" "$precision" "$base" "$where" "$status" >>"$work/rows"
         failures=$((failures + 1))
         return
     fi
     { tr -d '\n' <"$record" && echo; } >>"$out/runs.jsonl"
     local device_bytes
     device_bytes="$(number "$record" peak_device_memory_bytes)"
-    printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$model" "$method" "$precision" "$where" \
+    printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$model" "$method" "$precision" "$base" "$where" \
         "$(rounded "$record" train_tokens_per_s 0)" "$(rounded "$record" evaluate_tokens_per_s 0)" \
-        "$(rounded "$record" train_s 1)" "${device_bytes:-null}" \
+        "$(rounded "$record" train_s 1)" "$(number "$record" base_memory_bytes)" "${device_bytes:-null}" \
         "$([ "$where" = cpu ] || echo "$peak_mib")" "$(test_score "$record" macro_f1)" >>"$work/rows"
 }
 
@@ -230,8 +233,16 @@ for stage in $stages; do
             [ "$stage" = base ] || train "$model" "$path" "$init" "$method" fp32 cpu
         done
         ;;
+    quantised)
+        base_folder
+        for base in fp32 bf16 int8 nf4; do
+            train mini-2x128 "$checkpoint" pretrained lora fp32 "$device" "$base"
+            train mini-2x128 "$checkpoint" pretrained lora fp32 cpu "$base"
+            train base-768 base-768 random lora bf16 "$device" "$base"
+        done
+        ;;
     *)
-        echo "gpu.sh: no stage $stage (selfcheck, mini, base)" >&2
+        echo "gpu.sh: no stage $stage (selfcheck, mini, quantised, base)" >&2
         exit 2
         ;;
     esac
@@ -255,8 +266,8 @@ done
     echo "and time kernels, and are part of the figures: they are a lower bound on speed. \`sampled\` is nvidia-smi's reading of the"
     echo "whole device, context included."
     echo
-    echo "| model | method | precision | device | train tokens/s | evaluate tokens/s | train s | peak device bytes (record) | peak MiB (sampled) | test macro F1 |"
-    echo "|---|---|---|---|---|---|---|---|---|---|"
+    echo "| model | method | precision | base in | device | train tokens/s | evaluate tokens/s | train s | base, bytes | peak device bytes (record) | peak MiB (sampled) | test macro F1 |"
+    echo "|---|---|---|---|---|---|---|---|---|---|---|---|"
     cat "$work/rows"
 } >"$out/report.md"
 

@@ -42,11 +42,16 @@ fn main() -> ExitCode {
             return if asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
-    match cli.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    // burn panics where a device refuses work or has no memory left: a failed run like any other, to whoever reads exit codes.
+    match std::panic::catch_unwind(|| cli.run()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
             eprintln!("error: {error}");
             ExitCode::from(error.exit_code())
+        }
+        Err(_) => {
+            eprintln!("error: stopped by the panic above; what was written before it is whole");
+            ExitCode::from(1)
         }
     }
 }

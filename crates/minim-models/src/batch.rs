@@ -40,7 +40,8 @@ impl TokenBatch {
         Self {
             ids: self.ids.to_device(device),
             types: self.types.to_device(device),
-            mask: self.mask.to_device(device),
+            // Backends hold truth values in formats of their own, and burn moves the bits as they are: a CPU's do not arrive on CUDA.
+            mask: self.mask.int().to_device(device).bool(),
             padded: self.padded,
         }
     }

@@ -102,6 +102,31 @@ pub(super) fn partial_sums(rows: usize, width: usize, add: impl Fn(Range<usize>,
             || add(rows.clone(), sums),
         );
     });
+    total(&partial, width)
+}
+
+/// [`rewritten`] in rows of `width` numbers, and [`partial_sums`] of what `write` adds up on the way.
+pub(super) fn rewritten_with_sums(
+    tensor: FlexTensor,
+    width: usize,
+    write: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
+) -> (FlexTensor, Vec<f32>) {
+    let part = (SUMMED * width).max(1);
+    let mut tensor = owned(tensor);
+    let values = tensor.storage_mut::<f32>();
+    let mut partial = vec![0.0; values.len().div_ceil(part) * width];
+    values.par_chunks_mut(part).zip(partial.par_chunks_mut(width.max(1))).enumerate().for_each(
+        |(number, (values, sums))| {
+            wide(
+                #[inline(always)]
+                || write(number * part, values, sums),
+            );
+        },
+    );
+    (tensor, total(&partial, width))
+}
+
+fn total(partial: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0; width];
     for partial in partial.chunks_exact(width.max(1)) {
         sums.iter_mut().zip(partial).for_each(|(sum, part)| *sum += part);

@@ -3,7 +3,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::autodiff::{Operation, run};
-use super::memory::{PART, ROWS, Values, filled, rewritten, tensor};
+use super::memory::{PART, ROWS, Values, filled, rewritten, rewritten_with_sums, tensor};
 use super::vector::{logistic, normal};
 use crate::Activation;
 
@@ -27,43 +27,28 @@ struct Relu;
 struct Silu;
 struct Tanh;
 
+/// Calls a function of a [`Curve`] by the activation's.
+macro_rules! by_curve {
+    ($kind:expr, $function:ident($($argument:expr),*)) => {
+        match $kind {
+            Activation::Gelu => $function::<Gelu>($($argument),*),
+            Activation::GeluTanh => $function::<GeluTanh>($($argument),*),
+            Activation::Relu => $function::<Relu>($($argument),*),
+            Activation::Silu => $function::<Silu>($($argument),*),
+            Activation::Tanh => $function::<Tanh>($($argument),*),
+        }
+    };
+}
+
 impl Activation {
-    pub(super) fn of(self, x: &[f32]) -> Vec<f32> {
-        match self {
-            Activation::Gelu => values::<Gelu>(x),
-            Activation::GeluTanh => values::<GeluTanh>(x),
-            Activation::Relu => values::<Relu>(x),
-            Activation::Silu => values::<Silu>(x),
-            Activation::Tanh => values::<Tanh>(x),
-        }
+    /// `f(x) ⊙ l` of rows as long as l.
+    pub(super) fn scaled(self, x: &[f32], l: &[f32]) -> Vec<f32> {
+        by_curve!(self, scaled_values(x, l))
     }
 
-    /// The gradient of x from that of f(x).
-    fn back(self, x: &[f32], gradient: FlexTensor) -> FlexTensor {
-        match self {
-            Activation::Gelu => slopes::<Gelu>(x, gradient),
-            Activation::GeluTanh => slopes::<GeluTanh>(x, gradient),
-            Activation::Relu => slopes::<Relu>(x, gradient),
-            Activation::Silu => slopes::<Silu>(x, gradient),
-            Activation::Tanh => slopes::<Tanh>(x, gradient),
-        }
-    }
-
-    /// The gradient of x from that of `f(x) ⊙ l`.
-    pub(super) fn back_scaled(self, x: &[f32], gradient: FlexTensor, l: &[f32]) -> FlexTensor {
-        let scaled = rewritten(
-            gradient,
-            ROWS * l.len(),
-            #[inline(always)]
-            |_, values| {
-                for row in values.chunks_exact_mut(l.len()) {
-                    for (g, l) in row.iter_mut().zip(l) {
-                        *g *= l;
-                    }
-                }
-            },
-        );
-        self.back(x, scaled)
+    /// The gradients of x and l from that of `f(x) ⊙ l`.
+    pub(super) fn back_scaled(self, x: &[f32], gradient: FlexTensor, l: &[f32]) -> (FlexTensor, Vec<f32>) {
+        by_curve!(self, scaled_slopes(x, gradient, l))
     }
 }
 
@@ -97,18 +82,57 @@ fn slopes<C: Curve>(x: &[f32], gradient: FlexTensor) -> FlexTensor {
     )
 }
 
+fn scaled_values<C: Curve>(x: &[f32], l: &[f32]) -> Vec<f32> {
+    let width = l.len();
+    // SAFETY: parts are whole rows, and each row is as long as its row of x and as l.
+    unsafe {
+        filled(
+            x.len(),
+            ROWS * width,
+            #[inline(always)]
+            |start, part| {
+                let x = x[start..start + part.len()].chunks_exact(width);
+                for (out, x) in part.chunks_exact_mut(width).zip(x) {
+                    for ((y, &x), l) in out.iter_mut().zip(x).zip(l) {
+                        y.write(C::at(x).0 * l);
+                    }
+                }
+            },
+        )
+    }
+}
+
+fn scaled_slopes<C: Curve>(x: &[f32], gradient: FlexTensor, l: &[f32]) -> (FlexTensor, Vec<f32>) {
+    let width = l.len();
+    rewritten_with_sums(
+        gradient,
+        width,
+        #[inline(always)]
+        |start, values, sums| {
+            let x = x[start..start + values.len()].chunks_exact(width);
+            for (row, x) in values.chunks_exact_mut(width).zip(x) {
+                for (((g, &x), l), sum) in row.iter_mut().zip(x).zip(l).zip(sums.iter_mut()) {
+                    let (y, slope) = C::at(x);
+                    *sum += *g * y;
+                    *g *= l * slope;
+                }
+            }
+        },
+    )
+}
+
 impl Operation<1> for Pointwise {
     type Kept = Option<FlexTensor>;
 
     fn forward(&self, [x]: [FlexTensor; 1], [wanted]: [bool; 1]) -> (FlexTensor, Self::Kept) {
-        let y = tensor(self.0.of(Values::of(x.clone()).as_slice()), x.shape());
+        let y = tensor(by_curve!(self.0, values(Values::of(x.clone()).as_slice())), x.shape());
         // Of max(0, x) the output says as much, and what comes next is likely to keep it as well.
         let kept = if self.0 == Activation::Relu { y.clone() } else { x };
         (y, wanted.then_some(kept))
     }
 
     fn backward(&self, kept: Self::Kept, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        [kept.map(|x| self.0.back(Values::of(x).as_slice(), gradient))]
+        [kept.map(|x| by_curve!(self.0, slopes(Values::of(x).as_slice(), gradient)))]
     }
 }
 

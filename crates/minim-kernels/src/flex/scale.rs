@@ -3,7 +3,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
 
 use super::autodiff::{Operation, run};
-use super::memory::{ROWS, Values, filled, partial_sums, rows_of, tensor};
+use super::memory::{ROWS, Values, filled, rewritten_with_sums, rows_of, tensor};
 use crate::Activation;
 
 /// `x ⊙ l`
@@ -63,17 +63,19 @@ fn assert_widths(x: &FlexTensor, l: &FlexTensor) {
     assert_eq!(rows_of(&x.shape())[1], l.shape().num_elements(), "a vector as long as the rows it scales");
 }
 
-/// `Σ g ⊙ x` over all rows.
-fn along(x: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
-    partial_sums(
-        x.len() / width.max(1),
+/// The gradients of x and l from that of `x ⊙ l`.
+fn back(x: &[f32], gradient: FlexTensor, l: &[f32]) -> (FlexTensor, Vec<f32>) {
+    let width = l.len();
+    rewritten_with_sums(
+        gradient,
         width,
         #[inline(always)]
-        |rows, sums| {
-            let (x, g) = (&x[rows.start * width..rows.end * width], &gradient[rows.start * width..rows.end * width]);
-            for (x, g) in x.chunks_exact(width).zip(g.chunks_exact(width)) {
-                for ((sum, x), g) in sums.iter_mut().zip(x).zip(g) {
-                    *sum += x * g;
+        |start, values, sums| {
+            let x = x[start..start + values.len()].chunks_exact(width);
+            for (row, x) in values.chunks_exact_mut(width).zip(x) {
+                for (((g, x), l), sum) in row.iter_mut().zip(x).zip(l).zip(sums.iter_mut()) {
+                    *sum += *g * x;
+                    *g *= l;
                 }
             }
         },
@@ -97,19 +99,21 @@ impl Operation<2> for Scale {
     }
 
     fn backward(&self, (kept, l): Self::Kept, gradient: FlexTensor, [of_x, _]: [bool; 2]) -> [Option<FlexTensor>; 2] {
-        let (shape, gradient, factors) = (gradient.shape(), Values::of(gradient), Values::of(l));
-        let (gradient, factors) = (gradient.as_slice(), factors.as_slice());
-        let dl = match kept {
-            Kept::Nothing => None,
-            Kept::Input(x) => Some(along(Values::of(x).as_slice(), gradient, factors.len())),
+        let (shape, factors) = (gradient.shape(), Values::of(l));
+        let factors = factors.as_slice();
+        let (dx, dl) = match kept {
+            Kept::Nothing => (tensor(scaled(Values::of(gradient).as_slice(), factors), shape), None),
+            Kept::Input(x) => {
+                let (dx, dl) = back(Values::of(x).as_slice(), gradient, factors);
+                (dx, Some(dl))
+            }
             Kept::Output(y) => {
-                let mut dl = along(Values::of(y).as_slice(), gradient, factors.len());
+                let (dx, mut dl) = back(Values::of(y).as_slice(), gradient, factors);
                 dl.iter_mut().zip(factors).for_each(|(dl, l)| *dl /= l);
-                Some(dl)
+                (dx, Some(dl))
             }
         };
-        let dl = dl.map(|dl| tensor(dl, Shape::new([factors.len()])));
-        [of_x.then(|| tensor(scaled(gradient, factors), shape)), dl]
+        [of_x.then_some(dx), dl.map(|dl| tensor(dl, Shape::new([factors.len()])))]
     }
 }
 
@@ -118,17 +122,13 @@ impl Operation<2> for ActivationScale {
 
     fn forward(&self, [x, l]: [FlexTensor; 2], _: [bool; 2]) -> (FlexTensor, Self::Kept) {
         assert_widths(&x, &l);
-        let y = scaled(&self.0.of(Values::of(x.clone()).as_slice()), Values::of(l.clone()).as_slice());
+        let y = self.0.scaled(Values::of(x.clone()).as_slice(), Values::of(l.clone()).as_slice());
         (tensor(y, x.shape()), [x, l])
     }
 
     fn backward(&self, [x, l]: Self::Kept, gradient: FlexTensor, [of_x, of_l]: [bool; 2]) -> [Option<FlexTensor>; 2] {
         let (x, l) = (Values::of(x), Values::of(l));
-        let (x, l) = (x.as_slice(), l.as_slice());
-        let dl = of_l.then(|| {
-            let dl = along(&self.0.of(x), Values::of(gradient.clone()).as_slice(), l.len());
-            tensor(dl, Shape::new([l.len()]))
-        });
-        [of_x.then(|| self.0.back_scaled(x, gradient, l)), dl]
+        let (dx, dl) = self.0.back_scaled(x.as_slice(), gradient, l.as_slice());
+        [of_x.then_some(dx), of_l.then(|| tensor(dl, Shape::new([l.as_slice().len()])))]
     }
 }
