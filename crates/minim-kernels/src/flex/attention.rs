@@ -174,19 +174,21 @@ impl Operation<3> for Attention {
         (tensor(output, Shape::new([batch, seq, heads * size])), kept)
     }
 
-    fn backward(&self, kept: Kept, gradient: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
+    fn backward(&self, kept: Kept, gradient: FlexTensor, wanted: [bool; 3]) -> [Option<FlexTensor>; 3] {
         let [query, key, value] = [kept.query, kept.key, kept.value].map(Heads::of);
         let ([batch, heads, seq, size], keys) = (query.dims, key.dims[2]);
         let gradient = gradient.to_contiguous();
         let gradient =
             gradient.with_layout(Layout::contiguous(Shape::new([batch, seq, heads, size])).permute(&[0, 2, 1, 3]));
         let gradient = Heads::of(gradient);
-        let [mut dq, mut dk, mut dv] = [seq, keys, keys].map(|rows| vec![0.0; batch * rows * heads * size]);
+        // The lowest adapted layer asks for two of the three.
+        let room = |rows: usize, wanted: bool| wanted.then(|| vec![0.0; batch * rows * heads * size]);
+        let [mut dq, mut dk, mut dv] = [room(seq, wanted[0]), room(keys, wanted[1]), room(keys, wanted[2])];
         let rows = rows_at_once(seq, keys);
-        let places = Place::of_heads(&mut dq, [batch, seq, heads, size])
+        let places = places(&mut dq, [batch, seq, heads, size])
             .into_par_iter()
-            .zip(Place::of_heads(&mut dk, [batch, keys, heads, size]))
-            .zip(Place::of_heads(&mut dv, [batch, keys, heads, size]));
+            .zip(places(&mut dk, [batch, keys, heads, size]))
+            .zip(places(&mut dv, [batch, keys, heads, size]));
         places.enumerate().for_each_init(
             || [rows * keys, rows * keys, keys].map(|length| vec![0.0; length]),
             |[weights, gradients, undropped], (number, ((mut dq, mut dk), mut dv))| {
@@ -207,16 +209,30 @@ impl Operation<3> for Attention {
                     }
                     let (weights, gradients) = (Matrix::of_rows(weights, keys), Matrix::of_rows(gradients, keys));
                     let later = first > 0;
-                    multiply(dv.rows(0..keys), weights.transposed(), output, 1.0, later, Cores::One);
-                    multiply(dq.rows(range), gradients, of_key, self.scale, false, Cores::One);
-                    multiply(dk.rows(0..keys), gradients.transposed(), query, self.scale, later, Cores::One);
+                    if let Some(dv) = &mut dv {
+                        multiply(dv.rows(0..keys), weights.transposed(), output, 1.0, later, Cores::One);
+                    }
+                    if let Some(dq) = &mut dq {
+                        multiply(dq.rows(range), gradients, of_key, self.scale, false, Cores::One);
+                    }
+                    if let Some(dk) = &mut dk {
+                        multiply(dk.rows(0..keys), gradients.transposed(), query, self.scale, later, Cores::One);
+                    }
                 }
             },
         );
         [(dq, seq), (dk, keys), (dv, keys)].map(|(values, rows)| {
             let layout = Layout::contiguous(Shape::new([batch, rows, heads, size])).permute(&[0, 2, 1, 3]);
-            Some(tensor(values, Shape::new([batch, rows, heads, size])).with_layout(layout))
+            values.map(|values| tensor(values, Shape::new([batch, rows, heads, size])).with_layout(layout))
         })
+    }
+}
+
+/// A place for each head's gradients, if they are wanted.
+fn places(values: &mut Option<Vec<f32>>, dims: [usize; 4]) -> Vec<Option<Place<'_>>> {
+    match values {
+        None => (0..dims[0] * dims[2]).map(|_| None).collect(),
+        Some(values) => Place::of_heads(values, dims).into_iter().map(Some).collect(),
     }
 }
 

@@ -63,28 +63,6 @@ impl Mask {
         )
     }
 
-    /// `sum + drop(values)`, written where the sum is if nothing else sees it.
-    pub(super) fn dropped_onto(self, sum: FlexTensor, values: &[f32]) -> FlexTensor {
-        rewritten(
-            sum,
-            PART,
-            #[inline(always)]
-            |start, sums| {
-                let values = &values[start..start + sums.len()];
-                self.factors(
-                    start / PART,
-                    sums.len(),
-                    #[inline(always)]
-                    |first, factors| {
-                        for ((sum, value), factor) in sums[first..].iter_mut().zip(&values[first..]).zip(factors) {
-                            *sum += value * factor;
-                        }
-                    },
-                );
-            },
-        )
-    }
-
     /// `drop(values)` in a vector of its own.
     pub(super) fn dropped_copy(self, values: &[f32]) -> Vec<f32> {
         // SAFETY: blocks of factors come for every place of a part, which is as long as its part of the values.
@@ -119,6 +97,21 @@ impl Mask {
             |first, factors| {
                 for (value, factor) in values[first..].iter_mut().zip(factors) {
                     *value *= factor;
+                }
+            },
+        );
+    }
+
+    /// Adds the values that are not dropped to the sums.
+    #[inline(always)]
+    pub(super) fn drop_onto(self, stretch: usize, values: &[f32], sums: &mut [f32]) {
+        self.factors(
+            stretch,
+            values.len(),
+            #[inline(always)]
+            |first, factors| {
+                for ((sum, value), factor) in sums[first..].iter_mut().zip(&values[first..]).zip(factors) {
+                    *sum += value * factor;
                 }
             },
         );

@@ -43,12 +43,21 @@ pub(super) fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape), DType::F32)
 }
 
-/// A tensor to write over through `storage_mut`, which copies what others see.
+/// A tensor to write over through `storage_mut`. What others see is copied here, on all cores: `storage_mut` would on one.
 pub(super) fn owned(tensor: FlexTensor) -> FlexTensor {
     match tensor.as_slice::<f32>() {
-        Some(values) if values.len() == tensor.storage::<f32>().len() => tensor,
-        Some(values) => self::tensor(values.to_vec(), tensor.shape()),
+        Some(values) if values.len() == tensor.storage::<f32>().len() && tensor.is_unique() => tensor,
+        Some(values) => self::tensor(copied(values), tensor.shape()),
         None => tensor.to_contiguous(),
+    }
+}
+
+fn copied(values: &[f32]) -> Vec<f32> {
+    // SAFETY: a part is as long as its part of the values.
+    unsafe {
+        filled(values.len(), 16 * PART, |start, part| {
+            part.write_copy_of_slice(&values[start..start + part.len()]);
+        })
     }
 }
 
@@ -126,7 +135,8 @@ pub(super) fn rewritten_with_sums(
     (tensor, total(&partial, width))
 }
 
-fn total(partial: &[f32], width: usize) -> Vec<f32> {
+/// The sum of vectors of this length that lie one behind the other.
+pub(super) fn total(partial: &[f32], width: usize) -> Vec<f32> {
     let mut sums = vec![0.0; width];
     for partial in partial.chunks_exact(width.max(1)) {
         sums.iter_mut().zip(partial).for_each(|(sum, part)| *sum += part);

@@ -27,6 +27,11 @@ impl<'a> Matrix<'a> {
         Self::new(values, [values.len() / columns.max(1), columns], [columns, 1])
     }
 
+    /// How many rows there are.
+    pub(super) fn height(self) -> usize {
+        self.rows
+    }
+
     /// Some of the rows.
     pub(super) fn rows(self, rows: Range<usize>) -> Self {
         assert!(rows.start < rows.end && rows.end <= self.rows, "rows within a matrix");

@@ -3,7 +3,7 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
 
 use super::autodiff::{Operation, run};
-use super::memory::{ROWS, Values, filled, rewritten_with_sums, rows_of, tensor};
+use super::memory::{ROWS, Values, rewritten, rewritten_with_sums, rows_of, tensor};
 use crate::Activation;
 
 /// `x ⊙ l`
@@ -34,27 +34,21 @@ pub(crate) fn activation_scale<const D: usize>(x: Tensor<D>, kind: Activation, l
     run(ActivationScale(kind), [x.into(), l.into()])
 }
 
-/// # Panics
-/// If rows and vector differ in length.
-fn scaled(x: &[f32], l: &[f32]) -> Vec<f32> {
+/// The rows by l, written where they are if nothing else sees them.
+fn scaled(x: FlexTensor, l: &[f32]) -> FlexTensor {
     let width = l.len();
-    assert!(width > 0 && x.len().is_multiple_of(width), "rows as long as the vector they are scaled by");
-    // SAFETY: parts are whole rows, and each row is as long as its input row and as l.
-    unsafe {
-        filled(
-            x.len(),
-            ROWS * width,
-            #[inline(always)]
-            |start, part| {
-                let x = x[start..start + part.len()].chunks_exact(width);
-                for (out, x) in part.chunks_exact_mut(width).zip(x) {
-                    for ((y, x), l) in out.iter_mut().zip(x).zip(l) {
-                        y.write(x * l);
-                    }
+    rewritten(
+        x,
+        ROWS * width,
+        #[inline(always)]
+        |_, values| {
+            for row in values.chunks_exact_mut(width) {
+                for (x, l) in row.iter_mut().zip(l) {
+                    *x *= l;
                 }
-            },
-        )
-    }
+            }
+        },
+    )
 }
 
 /// # Panics
@@ -89,20 +83,22 @@ impl Operation<2> for Scale {
         assert_widths(&x, &l);
         let factors = Values::of(l.clone());
         let factors = factors.as_slice();
-        let y = tensor(scaled(Values::of(x.clone()).as_slice(), factors), x.shape());
-        let kept = match of_l {
-            false => Kept::Nothing,
-            true if factors.iter().all(|l| l.abs() >= SMALLEST_DIVISOR) => Kept::Output(y.clone()),
-            true => Kept::Input(x),
+        let (y, kept) = match of_l {
+            false => (scaled(x, factors), Kept::Nothing),
+            true if factors.iter().all(|l| l.abs() >= SMALLEST_DIVISOR) => {
+                let y = scaled(x, factors);
+                (y.clone(), Kept::Output(y))
+            }
+            true => (scaled(x.clone(), factors), Kept::Input(x)),
         };
         (y, (kept, l))
     }
 
     fn backward(&self, (kept, l): Self::Kept, gradient: FlexTensor, [of_x, _]: [bool; 2]) -> [Option<FlexTensor>; 2] {
-        let (shape, factors) = (gradient.shape(), Values::of(l));
+        let factors = Values::of(l);
         let factors = factors.as_slice();
         let (dx, dl) = match kept {
-            Kept::Nothing => (tensor(scaled(Values::of(gradient).as_slice(), factors), shape), None),
+            Kept::Nothing => (scaled(gradient, factors), None),
             Kept::Input(x) => {
                 let (dx, dl) = back(Values::of(x).as_slice(), gradient, factors);
                 (dx, Some(dl))
