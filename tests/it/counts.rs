@@ -67,12 +67,14 @@ fn counts_equal_the_studys_table() {
             if let Some(targets) = &task.ia3.targets {
                 ia3 = Ia3Config {
                     targets: targets.clone().into(),
-                    feedforward: task.ia3.feedforward.clone().unwrap_or_default(),
+                    feedforward: task.ia3.feedforward.clone().unwrap_or_default().into(),
+                    ..ia3
                 };
             } else if row.config.contains("llama") || row.config.contains("smollm") {
                 ia3 = Ia3Config {
                     targets: ["k_proj", "v_proj", "down_proj"].map(String::from).to_vec().into(),
-                    feedforward: vec!["down_proj".into()],
+                    feedforward: vec!["down_proj".into()].into(),
+                    ..ia3
                 };
             }
             let whole = task.head + task.head_block;
@@ -151,17 +153,39 @@ fn layer_norm_tuning_finds_the_normalisations_of_every_family() {
         ("bert-tiny.json", 1 + 2 * 2, 2 * 128),
         ("roberta-base.json", 1 + 2 * 12, 2 * 768),
         ("distilbert-base-uncased.json", 1 + 2 * 6, 2 * 768),
+        // Seven of the inner width in a layer, one of the outer, and one behind the embeddings.
+        ("mobilebert-uncased.json", 2 * (512 + 24 * (7 * 128 + 512)), 1),
         // Root mean squares have no bias.
         ("tinyllama-1.1b.json", 1 + 2 * 22, 2048),
         // Nor have these; the first layer has no normalisation before attention.
         ("modernbert-base.json", 1 + 2 * 22 - 1 + 1, 768),
     ] {
         let path = folder("../configs").join(config);
-        let method = |config: &minim_models::Config| {
-            Method::LnTuning(LnTuningConfig { targets: minim_engine::chosen(&[], config.default_targets().ln) })
-        };
+        let method = |config: &minim_models::Config| Method::LnTuning(minim_engine::ln_tuning(&[], config));
         let counts = from_config(&path, HeadKind::Token, 2, method, &cpu()).unwrap();
         assert_eq!(counts.trainable - counts.head, layers_norms * width, "{config}");
+    }
+}
+
+/// As many as transformers' modules of these sizes have, named here layer by layer.
+#[test]
+fn bitfit_trains_the_biases_of_every_family_that_has_some() {
+    let block = 4 * 768 + 3072 + 768 + 2 * 768;
+    // Two bottlenecks, query, key, value and attention's output; four feed-forward blocks; the way out; normalisations.
+    let mobile = 2 * 128 + 4 * 128 + 4 * (512 + 128) + 512 + (7 * 128 + 512);
+    for (config, biases) in [
+        ("roberta-base.json", 12 * block + 768),
+        ("distilbert-base-uncased.json", 6 * block + 768),
+        ("mobilebert-uncased.json", 24 * mobile + 512 + 512),
+    ] {
+        let path = folder("../configs").join(config);
+        let counts = from_config(&path, HeadKind::Token, 2, |_| Method::BitFit, &cpu()).unwrap();
+        assert_eq!((counts.adapter, counts.trainable - counts.head), (0, biases), "{config}");
+    }
+    for config in ["modernbert-base.json", "tinyllama-1.1b.json"] {
+        let path = folder("../configs").join(config);
+        let none = from_config(&path, HeadKind::Token, 2, |_| Method::BitFit, &cpu()).unwrap_err().to_string();
+        assert!(none.contains("no bias outside of its head"), "{config}: {none}");
     }
 }
 

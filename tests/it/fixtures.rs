@@ -9,7 +9,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::{Method, attach};
 use minim_engine::device::Choice;
-use minim_models::{Backbone, Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
+use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
@@ -228,7 +228,7 @@ pub(crate) fn penalised(method: &Method, model: &Classifier, loss: Tensor<1>) ->
 
 /// Logits of either head as `[rows, labels]`.
 pub(crate) fn flat_logits(model: &Classifier, batch: &TokenBatch) -> Tensor<2> {
-    flat_logits_of(model, model.backbone().forward(batch), batch)
+    flat_logits_of(model, model.hidden(batch), batch)
 }
 
 /// The same from the backbone's hidden states.

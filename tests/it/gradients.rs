@@ -37,7 +37,7 @@ enum Labels {
 
 #[test]
 fn gradients_equal_those_of_peft() {
-    assert_eq!(check_all(false), 122, "a fixture without a test");
+    assert_eq!(check_all(false), 125, "a fixture without a test");
 }
 
 /// The device's generator is the process's: tests that seed it wait for each other.
@@ -47,7 +47,7 @@ static GENERATOR: Mutex<()> = Mutex::new(());
 #[test]
 fn gradient_checkpointing_leaves_gradients_as_they_are() {
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    assert_eq!(check_all(true), 122, "a fixture without a test");
+    assert_eq!(check_all(true), 125, "a fixture without a test");
 }
 
 /// With dropout: the masks of the second computation are those of the first, or the slope along the gradient is another one.

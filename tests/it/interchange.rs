@@ -10,7 +10,7 @@ use minim_models::{Checkpoint, published_name};
 use serde::Deserialize;
 
 use crate::fixtures::{
-    Inputs, Published, adapted, attached, cpu, flat_logits, folder, furthest, head_of, json, tensors, values,
+    FAMILIES, Inputs, Published, adapted, attached, cpu, flat_logits, folder, furthest, head_of, json, tensors, values,
 };
 
 #[derive(Deserialize)]
@@ -29,19 +29,22 @@ fn flatten(value: &serde_json::Value, into: &mut Vec<f32>) {
     }
 }
 
+/// Those of every family, BERT's first.
 fn cases() -> impl Iterator<Item = (String, String, Inputs, Vec<f32>)> {
-    let cases: BTreeMap<String, Case> = json("gradients.json");
-    cases.into_values().filter_map(|case| {
-        let mut logits = Vec::new();
-        flatten(&case.logits, &mut logits);
-        Some((case.base?, case.adapter?, case.inputs, logits))
+    FAMILIES.into_iter().flat_map(|family| {
+        let cases: BTreeMap<String, Case> = json(&format!("{family}gradients.json"));
+        cases.into_values().filter_map(move |case| {
+            let mut logits = Vec::new();
+            flatten(&case.logits, &mut logits);
+            Some((format!("{family}{}", case.base?), format!("{family}{}", case.adapter?), case.inputs, logits))
+        })
     })
 }
 
 #[test]
 fn adapters_saved_by_peft_give_its_logits_and_merge_without_changing_them() {
     let device = cpu();
-    assert_eq!(cases().count(), 37);
+    assert_eq!(cases().count(), 107);
     for (base, adapter, inputs, expected) in cases() {
         let (model, method, modules) = adapted(&base, Some(&adapter), &device);
         let batch = inputs.batch(&device);
@@ -88,7 +91,7 @@ fn what_was_merged_is_unmerged_to_the_same_weights() {
 #[test]
 fn an_adapter_written_here_has_the_tensors_of_the_one_read() {
     let device = cpu();
-    for (base, adapter, ..) in cases() {
+    for (base, adapter, inputs, _) in cases() {
         let (model, method, modules) = adapted(&base, Some(&adapter), &device);
         if method != method.saved() {
             // Written as another: below.
@@ -110,7 +113,7 @@ fn an_adapter_written_here_has_the_tensors_of_the_one_read() {
         let loaded = Checkpoint::open(&folder(&base)).unwrap().classifier(head, labels, 0, &device).unwrap();
         let again = attach(loaded.model, &method, &modules, 7, published_name).unwrap();
         let again = peft::load(again, &method, &modules, published_name, temp.path()).unwrap();
-        let probe = cases().next().unwrap().2.batch(&device);
+        let probe = inputs.batch(&device);
         assert_eq!(values(flat_logits(&again, &probe)), values(flat_logits(&model, &probe)), "{adapter}");
     }
 }
@@ -274,4 +277,74 @@ fn a_file_of_vera_without_its_matrices_is_refused_by_their_names() {
         }
         other => panic!("expected a mismatch, got {:?}", other.map(|_| ())),
     }
+}
+
+/// peft has no file for it but the biases of a LoRA that adds nothing, which trains on as BitFit.
+#[test]
+fn bitfit_is_the_bias_of_a_lora_that_adds_nothing() {
+    let device = cpu();
+    for (base, name, first) in [
+        ("seq", "bias-all-seq", "bert.encoder.layer.0.attention.self.query"),
+        ("../models/distilbert/seq", "", "distilbert.transformer.layer.0.attention.q_lin"),
+    ] {
+        let inputs = cases().find(|(of, ..)| of == base).unwrap().2.batch(&device);
+        let (bitfit, modules) = attached(base, &Method::BitFit, &device);
+        let mut moved = bitfit.map(&mut MovedBiases(Vec::new()));
+        let temp = tempfile::tempdir().unwrap();
+        let config = AdapterConfig::new(&Method::BitFit, "SEQ_CLS", None, &modules).unwrap();
+        peft::save(&moved, &Method::BitFit, &config, &modules, published_name, temp.path()).unwrap();
+        let read = AdapterConfig::read(temp.path()).unwrap();
+        assert_eq!(read.other["bias"], "all");
+        let as_lora = read.method(temp.path()).unwrap();
+        assert!(
+            matches!(&as_lora, Method::Lora(lora) if lora.rank == 1 && lora.targets == Targets::Names(vec![first.into()]))
+        );
+        for method in [&as_lora, &Method::BitFit] {
+            let (model, _) = attached(base, method, &device);
+            let model = peft::load(model, method, &modules, published_name, temp.path()).unwrap();
+            assert_eq!(values(flat_logits(&model, &inputs)), values(flat_logits(&moved, &inputs)), "{}", method.name());
+            moved = model;
+        }
+        if !name.is_empty() {
+            let refused = peft::load(
+                attached(base, &Method::BitFit, &device).0,
+                &Method::BitFit,
+                &modules,
+                published_name,
+                &folder(name),
+            );
+            assert!(refused.unwrap_err().to_string().contains("has a LoRA that adds something"));
+        }
+    }
+    let (llama, method) = (crate::fixtures::loaded("../models/llama/seq", &device), Method::BitFit);
+    let refused = attach(llama, &method, &["score".into()], 0, published_name).unwrap_err().to_string();
+    assert!(refused.contains("no bias outside of its head"), "{refused}");
+}
+
+/// Adds 0.25 to every bias that is trained.
+struct MovedBiases(Vec<String>);
+
+impl burn::module::ModuleMapper for MovedBiases {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.0.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.0.pop();
+    }
+
+    fn map_float<const D: usize>(
+        &mut self,
+        param: burn::module::Param<burn::tensor::Tensor<D>>,
+    ) -> burn::module::Param<burn::tensor::Tensor<D>> {
+        if published_name(&self.0.join(".")).ends_with(".bias") { param.map(|bias| bias + 0.25) } else { param }
+    }
+}
+
+#[test]
+fn nothing_is_attached_twice() {
+    let device = cpu();
+    let (adapted, method, modules) = adapted("seq", Some("lora-seq"), &device);
+    let again = attach(adapted, &method, &modules, 0, published_name).unwrap_err();
+    assert!(matches!(again, minim_adapters::Error::Adapted), "{again}");
 }

@@ -1,7 +1,7 @@
 //! Logits of every family equal to transformers' within 1e-4, and independent of padding.
 
 use burn::tensor::{Device, FloatDType};
-use minim_models::{Checkpoint, Classifier};
+use minim_models::{Backbone, Checkpoint, Classifier};
 use serde::Deserialize;
 
 use crate::fixtures::{FAMILIES, Inputs, adapted, cpu, flat_logits, folder, furthest, head_of, json, values};
@@ -118,6 +118,29 @@ fn edge_cases_equal_those_of_transformers() {
         }
     }
     assert!(found >= 2, "{found} files of edge cases");
+}
+
+/// Where the last layer computes one position only, its logits are those that it has among all; also behind a prompt and a prefix.
+#[test]
+fn one_position_of_the_last_layer_is_what_it_is_among_all() {
+    let device = cpu();
+    let mut narrow = 0;
+    for (family, adapter) in
+        FAMILIES.into_iter().flat_map(|family| [None, Some("prompt-seq"), Some("prefix-seq")].map(|a| (family, a)))
+    {
+        let adapter = adapter.map(|name| format!("{family}{name}"));
+        if adapter.as_ref().is_some_and(|name| !folder(name).is_dir()) {
+            continue;
+        }
+        let (model, ..) = adapted(&format!("{family}seq"), adapter.as_deref(), &device);
+        let cases: Cases = json(&format!("{family}logits.json"));
+        let batch = cases.seq[1].inputs.batch(&device);
+        let (hidden, all) = (model.hidden(&batch), model.backbone().forward(&batch));
+        narrow += usize::from(hidden.dims()[1] == 1);
+        let [found, expected] = [hidden, all].map(|hidden| values(model.sequence_logits_of(hidden, &batch)));
+        assert!(furthest(&found, &expected) < 1e-5, "{family}, {adapter:?}");
+    }
+    assert_eq!(narrow, 3 + 3 + 2, "BERT, RoBERTa and DistilBERT, which has no prefix here");
 }
 
 #[test]

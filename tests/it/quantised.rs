@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::{
-    Draw, Format, Linear, LoraConfig, LoraStart, Method, Product, Quantisation, attach, attach_quantised, count, keep,
-    merge,
+    Draw, Format, Linear, LoraConfig, LoraStart, Method, Product, Quantisation, Targets, attach, attach_kept,
+    attach_quantised, count, keep, merge,
 };
 use minim_efficiency::resident_bytes;
 use minim_engine::device::remade;
@@ -31,6 +31,17 @@ struct Layers {
 
 /// Layers with this weight, `[in, out]`, all of them quantised.
 fn layers(weight: &Tensor<2>, number: usize, format: Format, product: Product) -> (Layers, u64) {
+    adapted_layers(&Method::Head, weight, number, format, product)
+}
+
+/// The same with adapters.
+fn adapted_layers(
+    method: &Method,
+    weight: &Tensor<2>,
+    number: usize,
+    format: Format,
+    product: Product,
+) -> (Layers, u64) {
     let [inputs, outputs] = weight.dims();
     let layer = |_| {
         let mut layer = Linear::new(inputs, outputs, false, &cpu());
@@ -39,7 +50,7 @@ fn layers(weight: &Tensor<2>, number: usize, format: Format, product: Product) -
     };
     let how = Quantisation { format, product };
     let layers = Layers { layers: (0..number).map(layer).collect() };
-    attach_quantised(layers, &Method::Head, &[], 0, str::to_string, how).unwrap()
+    attach_quantised(layers, method, &[], 0, str::to_string, how).unwrap()
 }
 
 #[test]
@@ -85,6 +96,22 @@ fn trained(model: Classifier, case: &Case) -> (Vec<f32>, BTreeMap<String, Vec<f3
     (found, Published::gradients(&model, &gradients).into_iter().collect())
 }
 
+/// How many layers hold their weight in codes.
+fn in_codes(model: &Classifier) -> usize {
+    let mut found = Codes(0);
+    model.visit(&mut found);
+    assert!(found.0 > 0);
+    found.0
+}
+
+struct Codes(usize);
+
+impl ModuleVisitor for Codes {
+    fn enter_module(&mut self, _: &str, container: &str) {
+        self.0 += usize::from(container == "Quantised");
+    }
+}
+
 /// The reference is the same adapter on a dense fp32 model of the weights that the codes stand for.
 #[test]
 fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
@@ -106,7 +133,7 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
             for format in FORMATS {
                 let how = Quantisation { format, product: remade };
                 let quantise = |method: &Method| {
-                    attach_quantised(loaded(&base, &device), method, &modules, 0, published_name, how).unwrap().0
+                    attach_kept(loaded(&base, &device), method, &modules, published_name, Some(how)).unwrap().0
                 };
                 // DoRA's magnitudes start at the norms of the weights that the layer has, not of those that it had.
                 let plain = || merge(quantise(&Method::Head)).unwrap();
@@ -119,6 +146,11 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
                     assert!(furthest(&magnitudes(&quantise(&method))[&key], &expected) < 1e-5, "{family}{name}: {key}");
                 }
                 let (quantised, dense) = (with(quantise(&method)), with(dense()));
+                assert_eq!(
+                    in_codes(&quantised),
+                    in_codes(&quantise(&Method::Head)),
+                    "{family}{name}: loading leaves the codes"
+                );
                 // Virtual tokens and bottlenecks are no part of any weight: there is nothing to merge them into.
                 let mergeable = method.virtual_tokens() == 0 && !matches!(method, Method::Bottleneck(_));
                 let merged = mergeable.then(|| merge(quantised.clone()).unwrap());
@@ -254,8 +286,8 @@ fn no_dense_weight_is_kept_for_the_backward_pass() {
     let weight = Draw::new(5, "weight").normal(WIDTH * WIDTH, 0.03);
     let weight = Tensor::<2>::from_data(TensorData::new(weight, [WIDTH, WIDTH]), &cpu());
     let dense = (WIDTH * WIDTH * 4 * 24) as f64;
-    let grown = |product: Product, device: &Device| {
-        let (model, _) = layers(&weight, 24, Format::Nf4, product);
+    let grown = |method: &Method, product: Product, device: &Device| {
+        let (model, _) = adapted_layers(method, &weight, 24, Format::Nf4, product);
         let model = model.fork(device);
         let x = Tensor::<2>::ones([1, WIDTH], device).require_grad();
         let before = resident_bytes().unwrap();
@@ -264,9 +296,13 @@ fn no_dense_weight_is_kept_for_the_backward_pass() {
         let gradients = y.sum().backward();
         (grown, values(x.grad(&gradients).unwrap()))
     };
-    let (kept, expected) = grown(keep, &device);
-    let (made_again, found) = grown(remade, &device);
-    assert!(kept > 0.9 * dense, "{kept} of {dense}: the yardstick");
-    assert!(made_again < 0.25 * dense, "{made_again} of {dense}");
-    assert_eq!(found, expected);
+    let dora =
+        LoraConfig { rank: 2, targets: Targets::AllLinear, use_dora: true, dropout: 0.0, ..LoraConfig::default() };
+    for method in [Method::Head, Method::Lora(LoraConfig { use_dora: false, ..dora.clone() }), Method::Lora(dora)] {
+        let (kept, expected) = grown(&method, keep, &device);
+        let (made_again, found) = grown(&method, remade, &device);
+        assert!(kept > 0.9 * dense, "{method:?}: {kept} of {dense}: the yardstick");
+        assert!(made_again < 0.25 * dense, "{method:?}: {made_again} of {dense}");
+        assert_eq!(found, expected, "{method:?}");
+    }
 }

@@ -2,6 +2,7 @@ use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, Reparameterizat
 use burn::tensor::{DType, Device, Tensor};
 use minim_kernels::{Activation, activation};
 
+use crate::walk::QUANTISED;
 use crate::{Adapter, Quantised, Weight};
 
 /// What stands on the weight of a [`crate::Linear`]: an adapter, the weight itself in few bits, or both.
@@ -106,6 +107,10 @@ impl Module for Attached {
     }
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        if self.quantised.is_some() {
+            visitor.enter_module("quantised", QUANTISED);
+            visitor.exit_module("quantised", QUANTISED);
+        }
         if let Some(adapter) = &self.adapter {
             adapter.visit(visitor);
         }

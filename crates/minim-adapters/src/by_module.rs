@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use fancy_regex::Regex;
 
 use crate::Error;
-use crate::targets::expression;
+use crate::targets::{expression, matches};
 
 /// A setting that differs between modules.
 pub(crate) struct ByModule<T> {
@@ -24,7 +24,7 @@ impl<T: Copy> ByModule<T> {
 
     /// The value of the first pattern, in the order of the alphabet, that is the end of the module's name from a dot on, or the whole of it.
     pub(crate) fn of(&self, module: &str) -> T {
-        self.exceptions.iter().find(|(pattern, _)| pattern.is_match(module)).map_or(self.otherwise, |(_, value)| *value)
+        self.exceptions.iter().find(|(pattern, _)| matches(pattern, module)).map_or(self.otherwise, |(_, value)| *value)
     }
 }
 

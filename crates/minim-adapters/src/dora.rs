@@ -16,15 +16,20 @@ pub(crate) fn magnitude<const D: usize>(base: Param<Tensor<D>>, device: &Device)
     let shape = base.lazy_shape();
     let [inputs, outputs] = [shape[0], shape[D - 1]];
     lazy([outputs], device, move || {
-        let weight = base.base().detach().reshape([inputs, outputs]).cast(FloatDType::F32);
+        let weight = constant(base.base()).reshape([inputs, outputs]).cast(FloatDType::F32);
         weight.square().sum_dim(0).sqrt().into_data().iter::<f32>().collect()
     })
+}
+
+/// A tensor that is no part of a graph: burn's `detach` leaves a trained parameter one that is trained, and keeps for it what it multiplies.
+pub(crate) fn constant<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    tensor.detach().set_require_grad(false)
 }
 
 impl Lora {
     /// `m / ‖W + s·A·B‖`, `[out]`, in the precision of the factors; `weight` comes without a graph.
     pub(crate) fn rescaling(&self, weight: Tensor<2>, magnitude: Tensor<1>) -> Tensor<1> {
-        let (a, b) = (self.a.val().detach(), self.b.val().detach());
+        let (a, b) = (constant(self.a.val()), constant(self.b.val()));
         let weight = like(weight, &a);
         let outputs = weight.dims()[1];
         let transposed = a.clone().transpose();

@@ -45,6 +45,28 @@ pub enum Error {
         /// The method.
         method: &'static str,
     },
+    /// There is no bias to train.
+    #[error("this model has no bias outside of its head: BitFit would train the head alone; use the method head")]
+    NoBias,
+    /// The layer is burn's own, and what the method does to its output is in no weight.
+    #[error(
+        "{method} acts on what {layer} puts out, and this is a burn::nn::Linear, whose weight alone can change; make it a minim_adapters::Linear"
+    )]
+    OutOfReach {
+        /// The method.
+        method: &'static str,
+        /// The layer.
+        layer: String,
+    },
+    /// Something was attached before.
+    #[error("this model has adapters or weights in few bits already; expected the base model, without either")]
+    Adapted,
+    /// A prompt or a prefix is to be loaded beside weights in few bits, and something makes the one that is there.
+    #[error("{method} on weights in few bits was attached for training; expected what attach_kept makes")]
+    NotKept {
+        /// The method.
+        method: &'static str,
+    },
     /// An adapter that no weight can express.
     #[error("{what} are no part of any weight, so they can't be merged; keep the adapter beside its base model")]
     NotMergeable {

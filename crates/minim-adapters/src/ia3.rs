@@ -4,16 +4,20 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use minim_kernels::{Activation, activation, activation_scale};
 
+use crate::method::Matcher;
 use crate::parameter::{lazy, like};
-use crate::{Error, Targets, Weight};
+use crate::{Error, Restriction, Targets, Weight};
 
 /// How to attach IA3.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ia3Config {
     /// The layers to adapt.
     pub targets: Targets,
-    /// Those of them whose input, not output, is rescaled: names are matched by their end, without a dot, as in peft.
-    pub feedforward: Vec<String>,
+    /// peft's `exclude_modules`: these are not adapted.
+    pub exclude: Option<Targets>,
+    /// Those of the targets whose input, not output, is rescaled: names, maybe none, are matched by their end, without a dot, as in peft; a
+    /// pattern matches whole names.
+    pub feedforward: Targets,
 }
 
 impl Default for Ia3Config {
@@ -21,7 +25,8 @@ impl Default for Ia3Config {
     fn default() -> Self {
         Self {
             targets: vec!["key".into(), "value".into(), "output.dense".into()].into(),
-            feedforward: vec!["output.dense".into()],
+            exclude: None,
+            feedforward: vec!["output.dense".into()].into(),
         }
     }
 }
@@ -39,12 +44,21 @@ impl Ia3Config {
     /// Checks the settings.
     ///
     /// # Errors
-    /// [`Error::Setting`] where a feed-forward name is empty: it would match every layer.
+    /// [`Error::Setting`] where a feed-forward name is empty, as it would match every layer, or a pattern is no regular expression.
     pub fn check(&self) -> Result<(), Error> {
-        if self.feedforward.iter().any(String::is_empty) {
-            return Err(Error::Setting { setting: "feedforward", found: "\"\"".into(), expected: "module names" });
+        let wrong = |found: String| {
+            Err(Error::Setting { setting: "feedforward", found, expected: "module names or a regular expression" })
+        };
+        match &self.feedforward {
+            Targets::Names(names) if names.iter().any(String::is_empty) => wrong("\"\"".into()),
+            Targets::Names(_) => Ok(()),
+            Targets::Pattern(pattern) => self.feedforward.matcher().map(drop).or_else(|_| wrong(pattern.clone())),
+            Targets::AllLinear => wrong(self.feedforward.to_string()),
         }
-        Ok(())
+    }
+
+    pub(crate) fn matcher(&self) -> Result<Matcher, Error> {
+        excluding(&self.targets, self.exclude.as_ref())
     }
 
     pub(crate) fn init(&self, module: &str, inputs: usize, outputs: usize, device: &Device) -> Ia3 {
@@ -56,8 +70,17 @@ impl Ia3Config {
     }
 
     pub(crate) fn is_feedforward(&self, module: &str) -> bool {
-        self.feedforward.iter().any(|name| module.ends_with(name.as_str()))
+        match &self.feedforward {
+            Targets::Names(names) => names.iter().any(|name| module.ends_with(name.as_str())),
+            pattern => pattern.matcher().is_ok_and(|matches| matches(module)),
+        }
     }
+}
+
+/// A test for the targets that are not left out by name: what peft has for methods without numbers of layers.
+pub(crate) fn excluding(targets: &Targets, exclude: Option<&Targets>) -> Result<Matcher, Error> {
+    let restriction = Restriction { exclude: exclude.cloned(), ..Restriction::default() };
+    Ok(Box::new(restriction.matcher(targets)?))
 }
 
 impl Ia3 {

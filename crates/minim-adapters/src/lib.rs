@@ -35,10 +35,9 @@
 //!
 //! # A model that knows nothing of this crate
 //!
-//! Layers of `burn::nn` take adapters too: burn asks the adapter for the effective weight wherever the model reads a weight. Every method but
-//! two then gives the outputs it should (IA3 on a layer with a bias scales the weight and not the bias, which is another method; a bottleneck
-//! is in no weight, and the outputs are NaN), adapter dropout does not act, and each forward pass makes the dense sum `W + s·A·B`: right, but
-//! not as cheap. For the cost that adapters
+//! Layers of `burn::nn` take adapters too: burn asks the adapter for the effective weight wherever the model reads a weight. Every method on
+//! layers then gives the outputs it should, but for two that are refused where no weight can ([`Error::OutOfReach`]: IA3's output vectors on layers with a
+//! bias, and bottlenecks); adapter dropout does not act, and each forward pass makes the dense sum `W + s·A·B`: right, but not as cheap. For the cost that adapters
 //! promise, change the field's type to this crate's [`Linear`]; names and weights stay.
 //!
 //! ```
@@ -147,7 +146,7 @@ pub use lora::{Bias, Lora, LoraConfig};
 pub use lora_start::{Initial, LoraStart};
 pub use lstm::{BiLstm, Lstm};
 pub use merge::{Merged, merge};
-pub use method::{Method, attach, attach_quantised, is_saved_whole, module_of};
+pub use method::{Method, attach, attach_kept, attach_quantised, is_saved_whole, module_of};
 pub use p_tuning::{EncoderKind, PTuning, PTuningConfig, PromptEncoder};
 pub use parameter::{lazy, zeros};
 pub use prefix_tuning::{PrefixTuning, PrefixTuningConfig, Projection};

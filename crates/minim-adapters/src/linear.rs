@@ -4,7 +4,7 @@ use minim_kernels::{Activation, activation, linear};
 
 use crate::Draw;
 use crate::attached::Attached;
-use crate::parameter::{lazy, like, zeros};
+use crate::parameter::{in_precision, lazy, like, zeros};
 
 /// A linear layer that applies the [`crate::Adapter`] on its weight, if there is one: `y = x·W + b`.
 ///
@@ -16,12 +16,21 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`
     pub bias: Option<Param<Tensor<1>>>,
+    acts: Acts,
 }
+
+/// Tells a traversal that the layer applies adapters to activations: burn's own, which goes by the same name, has only its weight read.
+#[derive(Module, Debug, Default)]
+struct Acts {}
+
+/// The field of [`Acts`].
+pub(crate) const ACTS: &str = "acts";
 
 impl Linear {
     /// A layer of zeros that allocates nothing until it is used or loaded.
     pub fn new(inputs: usize, outputs: usize, bias: bool, device: &Device) -> Self {
-        Self { weight: zeros([inputs, outputs], device), bias: bias.then(|| zeros([outputs], device)) }
+        let bias = bias.then(|| zeros([outputs], device));
+        Self { weight: zeros([inputs, outputs], device), bias, acts: Acts::default() }
     }
 
     /// A layer whose weights and biases are drawn uniformly from ±`bound` when they are first used, each from the stream of its own name.
@@ -30,6 +39,7 @@ impl Linear {
         Self {
             weight: lazy([inputs, outputs], device, move || weight.uniform(inputs * outputs, bound)),
             bias: Some(lazy([outputs], device, move || bias.uniform(outputs, bound))),
+            acts: Acts::default(),
         }
     }
 
@@ -40,9 +50,11 @@ impl Linear {
     /// - output: `[.., out]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let bias = self.bias.as_ref().map(|b| like(b.val(), &x));
+        // Who gets the input may write over it if nobody else has it.
+        let dtype = x.dtype();
         match self.weight.reparameterization::<Attached>() {
-            None => linear(x.clone(), like(self.weight.val(), &x), bias),
-            Some(attached) => attached.forward(x.clone(), || like(self.weight.base(), &x), bias),
+            None => linear(x, in_precision(self.weight.val(), dtype), bias),
+            Some(attached) => attached.forward(x, || in_precision(self.weight.base(), dtype), bias),
         }
     }
 
@@ -57,7 +69,8 @@ impl Linear {
             None => self.forward(activation(x, kind)),
             Some(attached) => {
                 let bias = self.bias.as_ref().map(|b| like(b.val(), &x));
-                attached.forward_activated(x.clone(), kind, || like(self.weight.base(), &x), bias)
+                let dtype = x.dtype();
+                attached.forward_activated(x, kind, || in_precision(self.weight.base(), dtype), bias)
             }
         }
     }

@@ -199,7 +199,7 @@ impl Lora {
         let sum = like(base.clone(), &delta) + delta;
         let sum = match &self.magnitude {
             None => sum,
-            Some(magnitude) => sum * self.rescaling(base.clone().detach(), magnitude.val()).unsqueeze::<2>(),
+            Some(magnitude) => sum * self.rescaling(dora::constant(base.clone()), magnitude.val()).unsqueeze::<2>(),
         };
         like(sum, &base)
     }

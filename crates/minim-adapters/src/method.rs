@@ -1,10 +1,11 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 
-use burn::module::{Module, ModuleVisitor, Param, Reparameterizer};
-use burn::tensor::Tensor;
+use burn::module::{Module, ModuleVisitor, Param, ParamId, Reparameterizer};
+use burn::tensor::{Device, Shape, Tensor};
 
 use crate::attached::Attached;
+use crate::linear::ACTS;
 use crate::lora::Sizes;
 use crate::quantised::Quantiser;
 use crate::tuned::{Parameter, Tuned};
@@ -43,8 +44,8 @@ pub enum Method {
     PTuning(PTuningConfig),
     /// Normalisations and the head are trained.
     LnTuning(LnTuningConfig),
-    /// Every bias and the head are trained: `y = x·W + b'`. Ben Zaken et al. 2021, arXiv 2106.10199, section 3. Nothing is brought in; to
-    /// peft it is LoRA's `bias = "all"` without the LoRA, which its files cannot say.
+    /// Every bias and the head are trained: `y = x·W + b'`. Ben Zaken et al. 2021, arXiv 2106.10199, section 3. Nothing is brought in. In
+    /// peft's files it is the `bias = "all"` of a LoRA whose factors are 0.
     BitFit,
 }
 
@@ -82,15 +83,6 @@ impl Method {
         matches!(self, Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_))
     }
 
-    /// Whether something makes the prompt or the prefix that no file holds.
-    pub(crate) fn has_encoder(&self) -> bool {
-        match self {
-            Method::PTuning(_) => true,
-            Method::PrefixTuning(config) => config.projection.is_some(),
-            _ => false,
-        }
-    }
-
     fn targets(&self) -> Option<&Targets> {
         match self {
             Method::Full | Method::Head | Method::BitFit => None,
@@ -111,10 +103,10 @@ impl Method {
             Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => Box::new(|_: &str| false),
             Method::Lora(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::AdaLora(config) => Box::new(config.restriction.matcher(&config.targets)?),
-            Method::Ia3(config) => Box::new(config.targets.matcher()?),
+            Method::Ia3(config) => config.matcher()?,
             Method::Vera(config) => Box::new(config.restriction.matcher(&config.targets)?),
             Method::Bottleneck(config) => Box::new(config.restriction.matcher(&config.targets)?),
-            Method::LnTuning(config) => Box::new(config.targets.matcher()?),
+            Method::LnTuning(config) => config.matcher()?,
         })
     }
 
@@ -180,7 +172,9 @@ pub fn is_saved_whole(parameter: &str, modules_to_save: &[String]) -> bool {
 ///
 /// # Errors
 /// [`Error::Setting`] for a setting outside of its range, [`Error::NoTarget`] if the targets match no linear layer (of LayerNorm tuning: no
-/// normalisation), [`Error::NoTokens`] for virtual tokens on a model without a [`crate::TokenEmbedding`].
+/// normalisation), [`Error::NoBias`] if BitFit has nothing to train, [`Error::NoTokens`] for virtual tokens on a model without a
+/// [`crate::TokenEmbedding`], [`Error::Adapted`] for a model that something was attached to before, [`Error::OutOfReach`] for layers of burn's own that the method
+/// can't change by their weights.
 pub fn attach<M: Module>(
     model: M,
     method: &Method,
@@ -216,6 +210,21 @@ pub fn attach_quantised<M: Module>(
     attach_with(model, method, Form::Trained, modules_to_save, seed, names, Some(how))
 }
 
+/// As [`attach`], or with a quantisation as [`attach_quantised`], for an adapter that [`crate::peft::load`] fills next: without what only training
+/// needs and no file holds, the encoder of a prompt or a prefix. A quantised base can have it in no other way.
+///
+/// # Errors
+/// As those.
+pub fn attach_kept<M: Module>(
+    model: M,
+    method: &Method,
+    modules_to_save: &[String],
+    names: impl Fn(&str) -> String,
+    how: Option<Quantisation>,
+) -> Result<(M, u64), Error> {
+    attach_with(model, method, Form::Kept, modules_to_save, 0, names, how)
+}
+
 pub(crate) fn attach_with<M: Module>(
     model: M,
     method: &Method,
@@ -237,8 +246,13 @@ pub(crate) fn attach_with<M: Module>(
         config.check_base(how.format)?;
     }
     let (matches, tuned) = (method.matcher()?, Tuned::new(method)?);
-    let mut survey = Survey { names: &names, walk: Walk::default(), found: Vec::new() };
+    let mut survey =
+        Survey { names: &names, walk: Walk::default(), found: Vec::new(), acting: HashSet::new(), adapted: false };
     model.visit(&mut survey);
+    // burn would put the earlier ones back.
+    if survey.adapted {
+        return Err(Error::Adapted);
+    }
     let found: Vec<_> = survey.found.iter().filter(|found| !is_saved_whole(&found.name, modules_to_save)).collect();
     let adapted: Vec<_> = found.iter().filter(|found| found.is_weight() && matches(module_of(&found.name))).collect();
     if let Some(targets) = method.targets() {
@@ -255,6 +269,12 @@ pub(crate) fn attach_with<M: Module>(
             available.dedup();
             return Err(Error::NoTarget { what, targets: targets.to_string(), available: available.join(", ") });
         }
+    }
+    if let Some(layer) = adapted.iter().find(|layer| survey.is_out_of_reach(method, layer)) {
+        return Err(Error::OutOfReach { method: method.name(), layer: module_of(&layer.name).to_string() });
+    }
+    if *method == Method::BitFit && !found.iter().any(|found| tuned.includes(found.parameter())) {
+        return Err(Error::NoBias);
     }
     let table = survey.found.iter().find(|found| found.in_table);
     if method.is_on_table() && table.is_none() {
@@ -373,9 +393,15 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
             true => self.adapter(module, quantised.to_param(&device)).1,
             false => adapter,
         };
-        let param = param.map(|_| Tensor::<D>::full([1; D], f32::NAN, &device).expand(shape.dims::<D>()));
-        (param.set_require_grad(false), Some(Attached { adapter, quantised: Some(quantised) }))
+        (stand_in(param.id, shape, &device), Some(Attached { adapter, quantised: Some(quantised) }))
     }
+}
+
+/// The parameter below a weight in few bits: one NaN, seen as a matrix, made on whichever device asks for it first.
+fn stand_in<const D: usize>(id: ParamId, shape: Shape, device: &Device) -> Param<Tensor<D>> {
+    let dims = shape.dims::<D>();
+    let nan = move |device: &Device, _| Tensor::<D>::full([1; D], f32::NAN, device).expand(dims);
+    Param::uninitialized(id, nan, device.clone(), false, shape)
 }
 
 /// What a method puts on the table of tokens.
@@ -418,11 +444,33 @@ struct Survey<'a, N> {
     names: &'a N,
     walk: Walk,
     found: Vec<Found>,
+    /// Paths of the layers that apply adapters to activations.
+    acting: HashSet<String>,
+    /// Whether something stands on a parameter already.
+    adapted: bool,
+}
+
+impl<N> Survey<'_, N> {
+    /// Whether a layer does not apply adapters, and no weight could do for it what the method does.
+    fn is_out_of_reach(&self, method: &Method, weight: &Found) -> bool {
+        let layer = module_of(&weight.path);
+        let has_bias = || self.found.iter().any(|found| found.path.strip_suffix(".bias") == Some(layer));
+        !self.acting.contains(layer)
+            && match method {
+                Method::Bottleneck(_) => true,
+                Method::Ia3(config) => !config.is_feedforward(module_of(&weight.name)) && has_bias(),
+                _ => false,
+            }
+    }
 }
 
 impl<N: Fn(&str) -> String> ModuleVisitor for Survey<'_, N> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.walk.enter(name, container);
+        self.adapted |= self.walk.in_adapter();
+        if name == ACTS && self.walk.in_linear() {
+            self.acting.insert(module_of(&self.walk.path()).to_string());
+        }
     }
 
     fn exit_module(&mut self, _: &str, _: &str) {

@@ -1,7 +1,7 @@
 //! Parameters as minim's modules make and use them.
 
 use burn::module::{Param, ParamId};
-use burn::tensor::{Device, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 
 /// A trainable parameter whose values are made when they are first asked for.
 pub fn lazy<const D: usize>(
@@ -23,6 +23,10 @@ pub fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor
 
 /// `tensor` in the precision of `other`; what is not floating point, a quantised weight, stays as it is.
 pub(crate) fn like<const P: usize, const D: usize>(tensor: Tensor<P>, other: &Tensor<D>) -> Tensor<P> {
-    let dtype = other.dtype();
+    in_precision(tensor, other.dtype())
+}
+
+/// `tensor` in a precision; what is not floating point, a quantised weight, stays as it is.
+pub(crate) fn in_precision<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D> {
     if tensor.dtype() == dtype || !tensor.dtype().is_float() { tensor } else { tensor.cast(dtype) }
 }

@@ -5,6 +5,7 @@
 //! file, as in peft, so that training goes on from the prompt itself. Modules trained whole (the head, a fresh pooler) are in the same file under their own names, so that a head is never lost.
 
 mod adalora;
+mod bitfit;
 mod config;
 mod entry;
 mod virtual_tokens;
@@ -21,6 +22,7 @@ use entry::{Entries, PROMPT};
 use virtual_tokens::Parts;
 
 use crate::method::{Form, attach_with};
+use crate::walk::Walk;
 use crate::{Bias, Error, Method};
 
 pub(crate) const WEIGHTS: &str = "adapter_model.safetensors";
@@ -43,7 +45,9 @@ pub fn save<M: Module>(
     folder: &Path,
 ) -> Result<(), Error> {
     let tensors = trained(model, method, modules_to_save, names)?;
-    virtual_tokens::sized(config, &tensors).write(folder)?;
+    let config = virtual_tokens::sized(config, &tensors);
+    let config = if *method == Method::BitFit { bitfit::targeted(config, &tensors) } else { config };
+    config.write(folder)?;
     write_safetensors(&folder.join(WEIGHTS), &tensors, Precision::F32)
 }
 
@@ -71,9 +75,12 @@ fn trained<M: Module>(
     names: impl Fn(&str) -> String,
 ) -> Result<Tensors, Error> {
     let entries = Entries::new(method, modules_to_save, names)?;
-    let mut collect = Collect { entries, tensors: BTreeMap::new(), parts: Parts::default(), method };
+    let mut collect = Collect { entries, tensors: BTreeMap::new(), parts: Parts::default(), first: None, method };
     model.visit(&mut collect);
-    let Collect { mut tensors, parts, .. } = collect;
+    let Collect { mut tensors, parts, first, .. } = collect;
+    if let (Method::BitFit, Some((layer, shape))) = (method, first) {
+        tensors = bitfit::with_lora(tensors, &layer, shape);
+    }
     if let Some(prompt) = parts.encoded(method) {
         tensors.insert(PROMPT.into(), prompt);
     }
@@ -144,17 +151,21 @@ pub fn load<M: Module>(
 ) -> Result<M, Error> {
     let path = folder.join(WEIGHTS);
     let mut tensors = read_tensors(folder)?;
-    if matches!(method, Method::Lora(config) if config.bias == Bias::All) {
+    if *method == Method::BitFit || matches!(method, Method::Lora(config) if config.bias == Bias::All) {
         tensors.retain(|name, _| !entry::is_copy_of_head(name));
+    }
+    if *method == Method::BitFit {
+        tensors = bitfit::without_lora(tensors, folder)?;
     }
     // What is left of a layer that lost all ranks.
     if matches!(method, Method::AdaLora(_)) {
         tensors.retain(|_, (shape, _)| !shape.contains(&0));
     }
     // What makes a prompt or a prefix is in no file.
-    let model = match method.has_encoder() {
-        true => attach_with(model.materialize(), method, Form::Kept, modules_to_save, 0, &names, None)?.0,
-        false => model,
+    let model = match Encoder::of(&model) {
+        Encoder { there: false, .. } => model,
+        Encoder { quantised: true, .. } => return Err(Error::NotKept { method: method.name() }),
+        _ => attach_with(model.materialize(), method, Form::Kept, modules_to_save, 0, &names, None)?.0,
     };
     let entries = Entries::new(method, modules_to_save, names)?;
     let mut fill = Fill { entries, tensors, shared: HashMap::new(), missing: Vec::new(), misshapen: Vec::new() };
@@ -164,6 +175,39 @@ pub fn load<M: Module>(
     match missing.is_empty() && misshapen.is_empty() && unused.is_empty() {
         true => Ok(model),
         false => Err(Error::Mismatch { path, missing, unused, misshapen }),
+    }
+}
+
+/// Whether something makes a model's prompt or prefix, and whether its weights are in few bits.
+#[derive(Default)]
+struct Encoder {
+    walk: Walk,
+    there: bool,
+    quantised: bool,
+}
+
+impl Encoder {
+    fn of<M: Module>(model: &M) -> Self {
+        let mut found = Self::default();
+        model.visit(&mut found);
+        found
+    }
+}
+
+impl ModuleVisitor for Encoder {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.walk.enter(name, container);
+        self.quantised |= self.walk.in_quantised();
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.walk.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
+        let path = self.walk.path();
+        self.there |=
+            [".adapter.Prefix.projection.", ".adapter.PTuning.encoder."].iter().any(|part| path.contains(part));
     }
 }
 
@@ -209,6 +253,8 @@ struct Collect<'a, N> {
     tensors: Tensors,
     /// What makes a prompt or a prefix.
     parts: Parts,
+    /// The first linear layer that is not trained whole, and its shape.
+    first: Option<(String, [usize; 2])>,
     method: &'a Method,
 }
 
@@ -224,6 +270,9 @@ impl<N: Fn(&str) -> String> ModuleVisitor for Collect<'_, N> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let shape = param.lazy_shape().to_vec();
         self.parts.take(&self.entries.walk.path(), param);
+        if self.first.is_none() {
+            self.first = self.entries.linear(&shape);
+        }
         if let Method::AdaLora(config) = self.method {
             for (key, shape) in self.entries.without_ranks(config, &shape) {
                 self.tensors.insert(key, (shape.to_vec(), Vec::new()));

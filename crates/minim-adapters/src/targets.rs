@@ -1,6 +1,6 @@
 //! Which modules a method adapts, by peft's rules (`peft/tuners/tuners_utils.py`, `check_target_module_exists`).
 
-use regex::Regex;
+use fancy_regex::Regex;
 
 use crate::Error;
 
@@ -19,9 +19,14 @@ pub enum Targets {
 pub(crate) const ALL_LINEAR: &str = "all-linear";
 
 impl From<Vec<String>> for Targets {
-    /// `["all-linear"]` is [`Targets::AllLinear`].
+    /// `["all-linear"]` is [`Targets::AllLinear`], one name between slashes, `["/.*query/"]`, a [`Targets::Pattern`].
     fn from(names: Vec<String>) -> Self {
-        if names == [ALL_LINEAR] { Targets::AllLinear } else { Targets::Names(names) }
+        let [name] = &names[..] else { return Targets::Names(names) };
+        match name.strip_prefix('/').and_then(|name| name.strip_suffix('/')) {
+            Some(pattern) => Targets::Pattern(pattern.into()),
+            None if name == ALL_LINEAR => Targets::AllLinear,
+            None => Targets::Names(names),
+        }
     }
 }
 
@@ -47,9 +52,14 @@ impl Test {
             Test::Names(names) => names.iter().any(|name| {
                 module.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             }),
-            Test::Pattern(pattern) => pattern.is_match(module),
+            Test::Pattern(pattern) => matches(pattern, module),
             Test::Everything => true,
         }
+    }
+
+    /// Whether an entry is the whole of the name.
+    fn is_exactly(&self, module: &str) -> bool {
+        matches!(self, Test::Names(names) if names.iter().any(|name| name == module))
     }
 }
 
@@ -79,7 +89,12 @@ fn no_names(setting: &'static str, found: String) -> Error {
     Error::Setting { setting, found, expected: "module names or a regular expression" }
 }
 
-/// A regular expression made from `pattern`, which is what an error shows.
+/// Whether an expression is found in a module's name. One that gives up, after a million steps back, is not.
+pub(crate) fn matches(expression: &Regex, module: &str) -> bool {
+    expression.is_match(module).unwrap_or_default()
+}
+
+/// A regular expression made from `pattern`, which is what an error shows: Python's, with what looks around and back.
 pub(crate) fn expression(setting: &'static str, whole: String, pattern: &str) -> Result<Regex, Error> {
     Regex::new(&whole).map_err(|_| no_names(setting, pattern.to_string()))
 }
@@ -115,7 +130,10 @@ impl Restriction {
             if excluded.as_ref().is_some_and(|excluded| excluded.holds(module)) || !named.holds(module) {
                 return false;
             }
-            layers.is_empty() || number(&numbered, module).is_some_and(|number| layers.contains(&number))
+            layers.is_empty()
+                // As in peft: who names a layer in full means it, whatever its number.
+                || named.is_exactly(module)
+                || number(&numbered, module).is_some_and(|number| layers.contains(&number))
         })
     }
 
@@ -143,7 +161,7 @@ impl Restriction {
 }
 
 fn number(expressions: &[Regex], module: &str) -> Option<usize> {
-    let captures = expressions.iter().find_map(|expression| expression.captures(module))?;
+    let captures = expressions.iter().find_map(|expression| expression.captures(module).ok()?)?;
     captures.name("number")?.as_str().parse().ok()
 }
 
@@ -170,6 +188,9 @@ mod tests {
         let matches = targets.matcher().unwrap();
         assert!(matches("layer.0.query"));
         assert!(!matches("layer.0.query.x"));
+        assert_eq!(Targets::from(vec!["/.*query/".into()]), Targets::Pattern(".*query".into()));
+        let around = Targets::Pattern(r"(?!.*\.0\.).*\.(query|value)(?<!lora\.value)".into()).matcher().unwrap();
+        assert!(around("layer.1.query") && !around("layer.0.query") && !around("layer.1.lora.value"));
         assert!(Targets::Pattern("(".into()).matcher().is_err());
         assert!(Targets::Names(vec![]).matcher().is_err());
     }
@@ -189,6 +210,10 @@ mod tests {
         assert!(!second("layer.1.query"), "peft wants a name before the list's");
         let second_ffn = Restriction { layers: vec![2], layers_pattern: vec!["ffn".into()], ..Default::default() };
         let nested = restriction(second_ffn);
+        let whole: Targets = vec!["bert.encoder.layer.0.attention.self.query".into(), "value".into()].into();
+        let whole = Restriction { layers: vec![1], ..Default::default() }.matcher(&whole).unwrap();
+        assert!(whole("bert.encoder.layer.0.attention.self.query"), "named in full");
+        assert!(!whole("bert.encoder.layer.0.attention.self.value"));
         assert!(nested("mobilebert.encoder.layer.0.ffn.2.output.dense"));
         assert!(!nested("mobilebert.encoder.layer.2.ffn.0.output.dense"));
     }

@@ -1,3 +1,6 @@
+/// What a traversal enters where a weight is in few bits, and finds nothing in: there is no parameter.
+pub(crate) const QUANTISED: &str = "Quantised";
+
 /// Where a traversal of a module stands: names from the root, each with burn's name of what holds it.
 #[derive(Debug, Default)]
 pub(crate) struct Walk(Vec<(String, String)>);
@@ -29,5 +32,10 @@ impl Walk {
     /// Whether what is visited belongs to an adapter.
     pub(crate) fn in_adapter(&self) -> bool {
         self.0.iter().any(|(_, container)| container == "Reparameterization")
+    }
+
+    /// Whether what is entered stands for a weight in few bits.
+    pub(crate) fn in_quantised(&self) -> bool {
+        self.0.last().is_some_and(|(_, container)| container == QUANTISED)
     }
 }

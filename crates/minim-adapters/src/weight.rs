@@ -2,6 +2,7 @@ use burn::tensor::{DType, Tensor};
 use minim_kernels::{linear, low_rank, low_rank_linear};
 
 use crate::Quantised;
+use crate::dora::constant;
 use crate::parameter::like;
 
 /// The weight of a layer as an adapter sees it.
@@ -70,7 +71,7 @@ impl Weight<'_> {
     /// The weight as numbers, `[in, out]`, without a graph: for norms, since a product with it would be kept.
     pub(crate) fn detached(&self) -> Tensor<2> {
         match self {
-            Weight::Dense(weight) => weight.clone().detach(),
+            Weight::Dense(weight) => constant(weight.clone()),
             Weight::Quantised(weight) => weight.dense(DType::F32),
         }
     }

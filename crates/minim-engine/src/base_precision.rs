@@ -2,7 +2,7 @@
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{FloatDType, Tensor};
-use minim_adapters::{Format, Method, Quantisation, attach, attach_quantised, is_saved_whole};
+use minim_adapters::{Format, Method, Quantisation, attach, attach_kept, attach_quantised, is_saved_whole};
 use minim_experiment::BasePrecision;
 use minim_models::published_name;
 
@@ -24,6 +24,35 @@ pub fn attach_in<M: Module>(
     seed: u64,
     precision: BasePrecision,
 ) -> Result<(M, u64), Error> {
+    hold(model, method, modules_to_save, precision, |model, how| match how {
+        None => Ok((attach(model, method, modules_to_save, seed, published_name)?, 0)),
+        Some(how) => attach_quantised(model, method, modules_to_save, seed, published_name, how),
+    })
+}
+
+/// The same for an adapter that is loaded next: without what makes a prompt or a prefix in training.
+///
+/// # Errors
+/// As [`attach_in`].
+pub fn attach_kept_in<M: Module>(
+    model: M,
+    method: &Method,
+    modules_to_save: &[String],
+    precision: BasePrecision,
+) -> Result<(M, u64), Error> {
+    hold(model, method, modules_to_save, precision, |model, how| {
+        attach_kept(model, method, modules_to_save, published_name, how)
+    })
+}
+
+/// Attaches to a base held in `precision`; `attach` says how many bytes it made smaller.
+fn hold<M: Module>(
+    model: M,
+    method: &Method,
+    modules_to_save: &[String],
+    precision: BasePrecision,
+    attach: impl FnOnce(M, Option<Quantisation>) -> Result<(M, u64), minim_adapters::Error>,
+) -> Result<(M, u64), Error> {
     let format = match precision {
         BasePrecision::Bf16 if *method == Method::Full => None,
         BasePrecision::Fp32 => None,
@@ -32,14 +61,8 @@ pub fn attach_in<M: Module>(
         BasePrecision::Nf4 => Some(Format::Nf4),
     };
     let mut walk = Base { modules_to_save, quantised: format.is_some(), path: Vec::new(), bytes: 0 };
-    let (model, quantised) = match format {
-        None => (attach(model, method, modules_to_save, seed, published_name)?, 0),
-        Some(format) => {
-            let how = Quantisation { format, product: remade };
-            let (model, bytes) = attach_quantised(model, method, modules_to_save, seed, published_name, how)?;
-            (model.map(&mut walk), bytes)
-        }
-    };
+    let (model, quantised) = attach(model, format.map(|format| Quantisation { format, product: remade }))?;
+    let model = if format.is_some() { model.map(&mut walk) } else { model };
     model.visit(&mut walk);
     Ok((model, walk.bytes + quantised))
 }

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use minim_adapters::{
-    AdaLoraConfig, BottleneckConfig, LnTuningConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig,
-    PromptTuningConfig, VeraConfig,
+    AdaLoraConfig, BottleneckConfig, LoraConfig, Method, PTuningConfig, PrefixTuningConfig, PromptTuningConfig,
+    VeraConfig,
 };
 use minim_engine::assess::{assess_file, compare_runs};
 use minim_engine::device::{Choice, Opened};
@@ -14,7 +14,7 @@ use minim_engine::lengths::lengths;
 use minim_engine::logits::{Logits, NamedAdapter};
 use minim_engine::predict::predict_file;
 use minim_engine::selfcheck::selfcheck;
-use minim_engine::{Error, Options, TrainedRun, bottleneck, chosen, count, ia3, train};
+use minim_engine::{Error, Options, TrainedRun, bottleneck, chosen, count, ia3, ln_tuning, train};
 use minim_experiment::{Experiment, Placement, Store};
 use minim_models::{Config, HeadKind};
 
@@ -91,7 +91,7 @@ enum Command {
         /// A Hugging Face model folder
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
-        /// A peft adapter folder (LoRA, DoRA, IA3, VeRA, LayerNorm, prompt, prefix or P-tuning) to put on it. May be given several times; then each line names
+        /// A peft adapter folder (LoRA and its kin, AdaLoRA, IA3, VeRA, LayerNorm, prompt, prefix or P-tuning) to put on it. May be given several times; then each line names
         /// its own, {"text": .., "adapter": "NAME"}, and each adapter has the task and the labels it was saved with
         #[arg(long, value_name = "[NAME=]DIR")]
         adapter: Vec<NamedAdapter>,
@@ -348,7 +348,9 @@ impl Cli {
                     ExportTarget::Peft => Target::Peft,
                     ExportTarget::Merged => Target::Merged,
                 };
-                export(TrainedRun::open(&run, &device)?, target, &out)?;
+                for note in export(TrainedRun::open(&run, &device)?, target, &out)? {
+                    eprintln!("{note}");
+                }
                 eprintln!("written to {}", out.display());
                 Ok(())
             }
@@ -418,7 +420,7 @@ fn method(
             let plain = bottleneck(placement, targets, config);
             Method::Bottleneck(BottleneckConfig { size: rank.unwrap_or(plain.size), ..plain })
         }
-        AdapterKind::LnTuning => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
+        AdapterKind::LnTuning => Method::LnTuning(ln_tuning(targets, config)),
         AdapterKind::Ia3 => Method::Ia3(ia3(targets, None, config)),
         AdapterKind::PromptTuning => {
             Method::PromptTuning(PromptTuningConfig { virtual_tokens, ..PromptTuningConfig::default() })
@@ -445,9 +447,11 @@ fn train_one(file: &Path, out: &Path, cache: bool, device: Choice) -> Result<(),
     let renderer = (!std::io::stdout().is_terminal()).then(quiet::renderer);
     let record = train(run, Options { device, folder, cache, renderer }).map_err(|error| match error {
         Error::Input(what) => Error::Input(format!("{}: {what}", file.display())),
-        Error::Adapter(error @ (minim_adapters::Error::NoTarget { .. } | minim_adapters::Error::Setting { .. })) => {
-            Error::Input(format!("{}: method {}: {error}", file.display(), run.method.name))
-        }
+        Error::Adapter(
+            error @ (minim_adapters::Error::NoTarget { .. }
+            | minim_adapters::Error::NoBias
+            | minim_adapters::Error::Setting { .. }),
+        ) => Error::Input(format!("{}: method {}: {error}", file.display(), run.method.name)),
         other => other,
     })?;
     store.write(&record)?;

@@ -74,9 +74,12 @@ impl Choice {
     }
 }
 
-/// The highest memory that the device's pool has reserved so far, in bytes; `None` on the CPU.
+/// The highest memory that the device's pools have reserved so far, in bytes: the sum of what each held at its fullest, since burn gives pages
+/// back between steps. `None` on the CPU.
 pub fn reserved_bytes(device: &Device) -> Option<u64> {
-    device.memory_pool_usage().map(|usage| usage.bytes_reserved)
+    let now = device.memory_pool_usage()?.bytes_reserved;
+    let pools = device.memory_pool_report().unwrap_or_default();
+    Some(now.max(pools.iter().map(|pool| pool.pages_peak * pool.page_size).sum()))
 }
 
 /// [`minim_adapters::Product`] for the backends compiled in: keeps the codes of a weight for the backward pass, and not the weight.

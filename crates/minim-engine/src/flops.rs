@@ -8,6 +8,9 @@
 //! weight is trained. What lies before the first trained layer has no backward pass at all. So full fine-tuning takes three times the
 //! forward pass, an adapter in every layer about twice, a head alone once.
 //!
+//! It is the work of a model that computes every position of every layer. For a head on texts minim does less of BERT's, RoBERTa's and
+//! DistilBERT's last layer (`Stages::for_first`): about a fifth of TinyBERT, a fifteenth of BERT-base.
+//!
 //! The study's figure is another: multiply-accumulates of the linear layers for a text of 8 tokens, forward only.
 
 use burn::module::{Module, ModuleVisitor, Param};

@@ -8,7 +8,7 @@ use burn::tensor::{ExecutionError, Tensor};
 use burn::train::metric::{Adaptor, LossInput};
 use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
 use minim_adapters::{AdaLoraConfig, RankAllocator, StepGradients};
-use minim_models::{Backbone, Classifier, HeadKind};
+use minim_models::{Classifier, HeadKind};
 use minim_tasks::{Batch, Task};
 
 use crate::recompute;
@@ -68,7 +68,7 @@ impl Learnable {
 
     /// The mean loss of a batch, `[1]`.
     pub fn loss(&self, batch: &Batch) -> Tensor<1> {
-        self.loss_of(self.model.backbone().forward(&batch.tokens), batch)
+        self.loss_of(self.model.hidden(&batch.tokens), batch)
     }
 
     fn loss_of(&self, hidden: Tensor<3>, batch: &Batch) -> Tensor<1> {
@@ -110,7 +110,7 @@ impl TrainStep for Learnable {
             let (loss, grads) = recompute(&self.model, &batch.tokens, step, |hidden| self.trained_loss(hidden, &batch));
             return TrainOutput { grads, item: StepOutput { loss, score: f64::NAN } };
         }
-        let loss = self.trained_loss(self.model.backbone().forward(&batch.tokens), &batch);
+        let loss = self.trained_loss(self.model.hidden(&batch.tokens), &batch);
         let gradients = loss.backward();
         TrainOutput::new(self, gradients, StepOutput { loss: loss.detach(), score: f64::NAN })
     }

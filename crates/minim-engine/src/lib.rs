@@ -32,13 +32,13 @@ mod start;
 pub mod strategy;
 mod train;
 
-pub use base_precision::attach_in;
+pub use base_precision::{attach_in, attach_kept_in};
 pub use clip::{clip, global_norm};
 pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};
 pub use examples::Encoded;
 pub use learnable::Learnable;
-pub use method::{adapter_method, bottleneck, chosen, ia3, targets_note};
+pub use method::{adapter_method, bottleneck, chosen, ia3, ln_tuning, targets_note};
 pub use optimizer::{WarmUp, optimizer};
 pub use recompute::recompute;
 pub use run_folder::TrainedRun;

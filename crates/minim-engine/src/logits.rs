@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use minim_adapters::peft::{self, AdapterConfig};
-use minim_adapters::{Method, Resident, attach};
+use minim_adapters::{Method, Resident, attach_kept};
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use minim_tasks::{Encoded, Tokenizer};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::Error;
 use crate::method::{check_fit, check_length, room};
 use crate::origin::Origin;
+use crate::start::{check_whole, modules_of};
 
 /// An adapter folder and the name that lines of input call it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,10 +101,10 @@ impl Logits {
         let tokenizer = Tokenizer::from_folder(model)?;
         tokenizer.check_vocab(checkpoint.config().vocab_size())?;
         let loaded = checkpoint.classifier(head, labels, 0, device)?;
-        let mut notes = loaded.notes;
-        let mut models = Resident::new(loaded.model);
+        // What is fresh here is the adapter's to bring: below.
+        let notes = if adapters.is_empty() { &loaded.notes[..] } else { loaded.notes_beside_adapter() }.to_vec();
+        let mut models = Resident::new(loaded.model.clone());
         for (NamedAdapter { name, folder }, config, method) in &read {
-            notes.retain(|note| !note.contains("fresh"));
             let task = config.task_type.clone().unwrap_or_else(|| head.peft_task_type().into());
             let kind = [HeadKind::Sequence, HeadKind::Token].into_iter().find(|kind| kind.peft_task_type() == task);
             let kind = kind.filter(|kind| adapters.len() > 1 || *kind == head);
@@ -124,10 +125,9 @@ impl Logits {
                     })?
                 }
             };
-            // peft adds these two whatever the file says.
-            let mut modules = vec!["classifier".to_string(), "score".to_string()];
-            modules.extend(config.modules_to_save.clone().unwrap_or_default());
-            let adapted = attach(base, method, &modules, 0, published_name)?;
+            let modules = modules_of(config);
+            check_whole(&loaded, &modules, kind, folder)?;
+            let (adapted, _) = attach_kept(base, method, &modules, published_name, None)?;
             let adapted = peft::load(adapted, method, &modules, published_name, folder)?.valid();
             if models.insert(name, adapted).is_some() {
                 return Err(Error::Input(format!("two adapters are named {name}; name them: --adapter NAME=DIR")));

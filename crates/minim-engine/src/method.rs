@@ -63,7 +63,7 @@ pub fn adapter_method(method: &minim_experiment::Method, config: &Config) -> Met
                 ..bottleneck(*placement, targets, config)
             })
         }
-        Spec::LnTuning { targets } => Method::LnTuning(LnTuningConfig { targets: chosen(targets, defaults.ln) }),
+        Spec::LnTuning { targets } => Method::LnTuning(ln_tuning(targets, config)),
         Spec::PromptTuning { num_virtual_tokens, prompt_tuning_init, prompt_tuning_init_text } => {
             Method::PromptTuning(PromptTuningConfig {
                 virtual_tokens: *num_virtual_tokens,
@@ -149,7 +149,7 @@ fn of_variant(plain: LoraConfig, variant: &LoraVariant) -> LoraConfig {
     let excluded = &variant.exclude_modules;
     LoraConfig {
         restriction: Restriction {
-            exclude: (!excluded.is_empty()).then(|| Targets::Names(excluded.clone())),
+            exclude: (!excluded.is_empty()).then(|| excluded.clone().into()),
             layers: variant.layers_to_transform.clone(),
             layers_pattern: variant.layers_pattern.clone(),
         },
@@ -173,18 +173,27 @@ fn of_variant(plain: LoraConfig, variant: &LoraVariant) -> LoraConfig {
     }
 }
 
-/// IA3 on these targets, or on the family's; of them the feed-forward ones are those named, or those that the family's default names.
+/// IA3 on these targets, or on the family's; of them the feed-forward ones are those named, or those that the family's default means.
 pub fn ia3(targets: &[String], feedforward: Option<&[String]>, config: &Config) -> Ia3Config {
     let defaults = config.default_targets();
     let targets = chosen(targets, defaults.ia3);
+    let of_family = |name: &&String| defaults.ia3_feedforward.iter().any(|end| name.ends_with(end));
     let feedforward = match (feedforward, &targets) {
         (Some(feedforward), _) => feedforward.to_vec(),
-        (None, Targets::Names(names)) => {
-            names.iter().filter(|name| defaults.ia3_feedforward.contains(&name.as_str())).cloned().collect()
+        // peft wants them to be some of the targets: what is named at greater length than the default names it.
+        (None, Targets::Names(names)) => names.iter().filter(of_family).cloned().collect(),
+        (None, Targets::Pattern(_) | Targets::AllLinear) => {
+            defaults.ia3_feedforward.iter().map(ToString::to_string).collect()
         }
-        (None, Targets::Pattern(_) | Targets::AllLinear) => Vec::new(),
     };
-    Ia3Config { targets, feedforward }
+    Ia3Config { targets, exclude: None, feedforward: Targets::Names(feedforward) }
+}
+
+/// Tuning of these normalisations, or of the family's.
+pub fn ln_tuning(targets: &[String], config: &Config) -> LnTuningConfig {
+    let defaults = config.default_targets();
+    let absent = defaults.ln_absent;
+    LnTuningConfig { targets: chosen(targets, defaults.ln), exclude: (!absent.is_empty()).then(|| chosen(&[], absent)) }
 }
 
 /// Bottleneck adapters behind these targets, or behind the family's blocks of a placement.

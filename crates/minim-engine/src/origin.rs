@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use minim_experiment::{Init, Run};
-use minim_models::Checkpoint;
+use minim_models::{Checkpoint, Config};
 use minim_tasks::Tokenizer;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::Error;
 
@@ -36,6 +37,10 @@ pub struct Base {
     pub name: String,
     /// `model_type` of its `config.json`.
     pub model_type: String,
+    /// What of its `config.json` decides what it computes; the same weights of 2 heads are another model than of 4. Folders of earlier versions
+    /// have none, and are not compared.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub config: Map<String, Value>,
     /// `sha256:` over the values of its backbone ([`Checkpoint::fingerprint`]), or `random:` and the seed of a base that was never trained.
     pub weights: String,
 }
@@ -139,7 +144,12 @@ impl Base {
             Some(seed) => format!("random:{seed}"),
             None => format!("sha256:{}", hex(&checkpoint.fingerprint()?)),
         };
-        Ok(Self { name, model_type: checkpoint.config().model_type().into(), weights })
+        Ok(Self {
+            name,
+            model_type: checkpoint.config().model_type().into(),
+            config: computed(checkpoint.config()),
+            weights,
+        })
     }
 
     fn differences(&self, here: &Self) -> Vec<String> {
@@ -149,17 +159,34 @@ impl Base {
                 here.model_type, here.name, self.model_type, self.name
             )];
         }
-        match self.weights == here.weights {
-            true => Vec::new(),
-            false => vec![format!(
+        let mut differences = self.config_differences(here);
+        if self.weights != here.weights {
+            differences.push(format!(
                 "the base's weights ({}, {}) are not those it was trained on ({}, {})",
                 here.name,
                 short(&here.weights),
                 self.name,
                 short(&self.weights)
-            )],
+            ));
         }
+        differences
     }
+
+    fn config_differences(&self, here: &Self) -> Vec<String> {
+        // Keys that only `here` has are of a later version's reading.
+        let differing = self.config.iter().filter_map(|(key, there)| {
+            let here = here.config.get(key).unwrap_or(&Value::Null);
+            (there != here).then(|| format!("the base's {key} is {here}, the adapter's base had {there}"))
+        });
+        differing.collect()
+    }
+}
+
+/// What a configuration says but for what only training and fresh weights ask for.
+fn computed(config: &Config) -> Map<String, Value> {
+    let Value::Object(mut config) = config.shape_json() else { return Map::new() };
+    config.retain(|key, _| !key.contains("dropout") && !["initializer_range", "model_type"].contains(&key.as_str()));
+    config
 }
 
 /// What a label set lacks or has beside the adapter's; names of labels are no text of the data.

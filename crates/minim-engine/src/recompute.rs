@@ -1,7 +1,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor};
-use minim_models::{Backbone, Classifier, TokenBatch};
+use minim_models::{Classifier, TokenBatch};
 
 /// No model has as many layers: the seeds of two steps never meet.
 const LAYERS: u64 = 1 << 16;
@@ -12,7 +12,7 @@ const LAYERS: u64 = 1 << 16;
 /// lowest that has something to train. One more forward pass buys memory that no longer grows with layers times activations. `step` decides
 /// the masks of dropout, which must fall the same way both times. Chen et al. 2016, arXiv 1604.06174.
 ///
-/// `loss` takes the hidden states of the last layer, `[batch, virtual + seq, hidden]`, and gives `[1]`.
+/// `loss` takes the hidden states that the head looks at ([`Classifier::hidden`]) and gives `[1]`.
 ///
 /// burn's own switch (`Device::gradient_checkpointing`) keeps every matrix product and recomputes the rest: docs/DESIGN.md has what it saved.
 pub fn recompute(
@@ -28,7 +28,7 @@ pub fn recompute(
     model.visit(&mut trained);
 
     device.seed(step.wrapping_mul(LAYERS).wrapping_sub(1));
-    let stages = model.backbone().stages(batch);
+    let stages = model.stages(batch);
     let mut inputs = Vec::with_capacity(stages.layers.len());
     let mut hidden = stages.embedded.clone().detach();
     for (place, layer) in stages.layers.iter().enumerate() {

@@ -15,7 +15,7 @@ use minim_tasks::{Task, Tokenizer};
 use serde::{Deserialize, Serialize};
 
 use crate::origin::Origin;
-use crate::{Error, adapter_method, attach_in, examples};
+use crate::{Error, adapter_method, attach_kept_in, examples};
 
 /// A trained run, opened for use.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Keeper {
         let (method, modules_to_save) = (&self.method, &self.modules_to_save[..]);
         match method {
             Method::Full => return write_model(model, &self.checkpoint, &self.labels, &trained),
-            Method::Head | Method::BitFit => {
+            Method::Head => {
                 peft::save_trained(model, method, modules_to_save, published_name, &trained)?;
             }
             Method::Lora(_)
@@ -127,17 +127,37 @@ impl Keeper {
             | Method::Vera(_)
             | Method::Bottleneck(_)
             | Method::LnTuning(_)
+            | Method::BitFit
             | Method::PromptTuning(_)
             | Method::PrefixTuning(_)
             | Method::PTuning(_) => {
                 let base = self.checkpoint.folder().file_name().map(|name| name.to_string_lossy().into_owned());
-                let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
-                let config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
+                let config = adapter_config(method, model, &self.checkpoint, base, modules_to_save)?;
                 peft::save(model, method, &config, modules_to_save, published_name, &trained)?;
             }
         }
         self.origin.as_ref().map_or(Ok(()), |origin| origin.write(&trained))
     }
+}
+
+/// peft's configuration of an adapter. Where it says nothing of a model's shape peft looks into the model's own configuration, in which not every
+/// family has what it looks for.
+pub(crate) fn adapter_config(
+    method: &Method,
+    model: &Classifier,
+    checkpoint: &Checkpoint,
+    base: Option<String>,
+    modules_to_save: &[String],
+) -> Result<AdapterConfig, Error> {
+    let config = AdapterConfig::new(method, model.head().peft_task_type(), base, modules_to_save);
+    let mut config = config.ok_or_else(|| Error::Input(format!("{} is no adapter", method.name())))?;
+    if method.virtual_tokens() > 0 {
+        let shape = checkpoint.config().prefix();
+        for (key, value) in [("num_layers", shape.layers), ("num_attention_heads", shape.heads)] {
+            config.other.entry(key.into()).or_insert_with(|| value.into());
+        }
+    }
+    Ok(config)
 }
 
 /// Writes a whole model folder that transformers reads, tokenizer included.
@@ -216,8 +236,7 @@ impl TrainedRun {
                 let origin = Origin::of(&run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels)?;
                 Origin::check(&trained, &origin)?;
                 let method = kept_method(&run, &checkpoint, &trained)?;
-                let seed = stream(run.seed, Purpose::Init);
-                let (model, _) = attach_in(loaded.model, &method, &modules_to_save, seed, base_precision(&run))?;
+                let (model, _) = attach_kept_in(loaded.model, &method, &modules_to_save, base_precision(&run))?;
                 let model = peft::load(model, &method, &modules_to_save, published_name, &trained)?;
                 (checkpoint, model, method, Some(origin))
             }

@@ -25,10 +25,11 @@ use crate::loader::Loader;
 use crate::method::{check_length, with_tokens};
 use crate::origin::Origin;
 use crate::run_folder::Keeper;
-use crate::start::go_on;
+use crate::start::{go_on, modules_to_go_on};
 use crate::strategy::{Outcome, SelectingScore, Strategy};
 use crate::{
-    Encoded, Error, WarmUp, adapter_method, assess, attach_in, evaluate, examples, optimizer, run_folder, targets_note,
+    Encoded, Error, WarmUp, adapter_method, assess, attach_in, attach_kept_in, evaluate, examples, optimizer,
+    run_folder, targets_note,
 };
 
 /// How to train, beside what the run says.
@@ -78,21 +79,29 @@ pub fn train(run: &Run, options: Options) -> Result<Record, Error> {
         )));
     }
 
-    let modules_to_save = loaded.modules_to_save();
-    let mut notes = loaded.notes.clone();
+    let origin = match method {
+        Method::Full => None,
+        _ => Some(Origin::of(run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels.names())?),
+    };
+    let start = run.method.start.as_ref().zip(origin.as_ref());
+    let (modules_to_save, mut notes) = match start {
+        None => (loaded.modules_to_save(), loaded.notes.clone()),
+        Some((start, origin)) => {
+            (modules_to_go_on(&loaded, &method, task.head(), start, origin)?, loaded.notes_beside_adapter().to_vec())
+        }
+    };
     notes.extend(targets_note(&method, checkpoint.config()));
     notes.extend(data.windows_note(run));
     // Set by `cargo xtask` when it starts several runs at a time.
     if let Some(runs) = std::env::var("MINIM_CONCURRENT_RUNS").ok().filter(|runs| runs != "1") {
         notes.push(format!("{runs} runs at a time on this machine: seconds are longer than alone"));
     }
-    let origin = match method {
-        Method::Full => None,
-        _ => Some(Origin::of(run, &checkpoint, &tokenizer, task.head().peft_task_type(), labels.names())?),
-    };
     let (held, seed) = (run_folder::base_precision(run), stream(run.seed, Purpose::Init));
-    let (mut model, base_memory_bytes) = attach_in(loaded.model, &method, &modules_to_save, seed, held)?;
-    if let (Some(start), Some(origin)) = (&run.method.start, &origin) {
+    let (mut model, base_memory_bytes) = match start {
+        None => attach_in(loaded.model, &method, &modules_to_save, seed, held)?,
+        Some(_) => attach_kept_in(loaded.model, &method, &modules_to_save, held)?,
+    };
+    if let Some((start, origin)) = start {
         model = go_on(model, &method, &modules_to_save, start, origin)?;
         notes.push(format!("the adapter starts where {} ended", start.written().display()));
     }

@@ -179,6 +179,7 @@ pub(crate) static FAMILY: Family = Family {
     ia3_feedforward: &["output.dense"],
     peft_defaults: true,
     ln_targets: &["LayerNorm"],
+    ln_absent: &[],
     ln_from_peft: false,
 };
 
@@ -325,8 +326,8 @@ impl Encoder {
         past: Past<'a>,
     ) -> Stages<'a> {
         let hide = past.unhidden(hide);
-        Stages::new(embedded, &self.layer, past, move |layer, hidden, view| {
-            layer.forward(hidden, view.hiding(hide.as_ref()))
+        Stages::asking(embedded, &self.layer, past, move |layer, asking, hidden, view| {
+            layer.forward(asking, hidden, view.hiding(hide.as_ref()))
         })
     }
 }
@@ -339,9 +340,13 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
-        let context = self.attention.self_attention.forward(hidden.clone(), view);
-        let hidden = self.attention.output.forward(context, hidden);
+    /// # Shapes
+    /// - `asking`: `[batch, asking, hidden]`, some of the hidden states
+    /// - `hidden`: `[batch, seq, hidden]`, all that they look at
+    /// - output: `[batch, asking, hidden]`
+    fn forward(&self, asking: Tensor<3>, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let context = self.attention.self_attention.forward(asking.clone(), hidden, view);
+        let hidden = self.attention.output.forward(context, asking);
         let inner = self.intermediate.dense.forward(hidden.clone());
         self.output.forward_activated(inner, self.intermediate.activation, hidden)
     }
@@ -363,8 +368,8 @@ struct SelfAttention {
 }
 
 impl SelfAttention {
-    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
-        let query = split_heads(self.query.forward(hidden.clone()), self.heads);
+    fn forward(&self, asking: Tensor<3>, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let query = split_heads(self.query.forward(asking), self.heads);
         let key = split_heads(self.key.forward(hidden.clone()), self.heads);
         let value = split_heads(self.value.forward(hidden), self.heads);
         let (key, value) = view.precede(key, value);

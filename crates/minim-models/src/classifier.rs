@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::{Backbone, Head, Model, TokenBatch};
+use crate::{Backbone, Head, Model, Stages, TokenBatch};
 
 /// What a head classifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +41,37 @@ impl Classifier {
         self.kind
     }
 
+    pub(crate) fn head_module(&self) -> &Head {
+        &self.head
+    }
+
+    /// The forward pass up to the head, step by step. For a head that looks at the first position alone the last step computes that one, in the
+    /// families that can.
+    pub fn stages(&self, batch: &TokenBatch) -> Stages<'_> {
+        let stages = self.backbone.stages(batch);
+        match self.kind {
+            HeadKind::Sequence => stages.for_first(),
+            HeadKind::Token => stages,
+        }
+    }
+
+    /// The hidden states that the head looks at.
+    ///
+    /// # Shapes
+    /// - output: `[batch, virtual + seq, hidden]`, or `[batch, 1, hidden]` as [`Classifier::stages`] says
+    pub fn hidden(&self, batch: &TokenBatch) -> Tensor<3> {
+        self.stages(batch).run()
+    }
+
     /// Logits of a [`HeadKind::Sequence`] head.
     ///
     /// # Shapes
     /// - output: `[batch, labels]`
     pub fn sequence_logits(&self, batch: &TokenBatch) -> Tensor<2> {
-        self.sequence_logits_of(self.backbone.forward(batch), batch)
+        self.sequence_logits_of(self.hidden(batch), batch)
     }
 
-    /// The same from the backbone's hidden states, `[batch, virtual + seq, hidden]`.
+    /// The same from the hidden states of [`Classifier::hidden`], or from the backbone's, `[batch, virtual + seq, hidden]`.
     pub fn sequence_logits_of(&self, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<2> {
         exact(self.head.forward(self.backbone.summary(hidden, batch)))
     }

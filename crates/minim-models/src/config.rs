@@ -50,6 +50,8 @@ pub struct DefaultTargets {
     pub from_peft: bool,
     /// Normalisations, for LayerNorm tuning.
     pub ln: &'static [&'static str],
+    /// Of `ln`, those that are none.
+    pub ln_absent: &'static [&'static str],
     /// Whether `ln` is peft's own; it has a list for Llama alone.
     pub ln_from_peft: bool,
 }
@@ -127,8 +129,8 @@ impl Config {
         Classifier::new(shape.backbone(head, device), shape.head(head, labels, device), head)
     }
 
-    /// A head of another kind or size, fresh from `seed`, on the backbone of a model of this shape that is in memory: the two share its tensors.
-    /// `None` for a sequence head on a model that was made for tokens: that may lack a pooler.
+    /// A head of another kind or size, fresh from `seed` but for a block before the labels that both kinds have, on the backbone of a model of
+    /// this shape that is in memory: the two share its tensors. `None` for a sequence head on a model that was made for tokens: that may lack a pooler.
     pub fn on_backbone_of(
         &self,
         model: &Classifier,
@@ -140,8 +142,9 @@ impl Config {
         if head == HeadKind::Sequence && model.head() == HeadKind::Token {
             return None;
         }
-        let fresh = Classifier::new(model.backbone().clone(), self.shape().head(head, labels, device), head);
-        let modules = self.head_modules();
+        let other = self.shape().head(head, labels, device).with_block_of(model.head_module());
+        let fresh = Classifier::new(model.backbone().clone(), other, head);
+        let modules = ["classifier", "score"].map(String::from);
         Some(initialise(fresh, self.initializer_range(), seed, |name| minim_adapters::is_saved_whole(name, &modules)))
     }
 
@@ -185,6 +188,7 @@ impl Config {
             ia3_feedforward: family.ia3_feedforward,
             from_peft: family.peft_defaults,
             ln: family.ln_targets,
+            ln_absent: family.ln_absent,
             ln_from_peft: family.ln_from_peft,
         }
     }
@@ -205,6 +209,11 @@ impl Config {
             HeadKind::Sequence => self.family().sequence_class,
             HeadKind::Token => self.family().token_class,
         }
+    }
+
+    /// The keys of `config.json` that the family reads, each with the value that it has here, be it a default.
+    pub fn shape_json(&self) -> serde_json::Value {
+        self.shape().to_json()
     }
 
     /// The `config.json` of a task checkpoint of this model.

@@ -209,6 +209,7 @@ pub(crate) static FAMILY: Family = Family {
     ia3_feedforward: &["lin2"],
     peft_defaults: false,
     ln_targets: &["LayerNorm", "sa_layer_norm", "output_layer_norm"],
+    ln_absent: &[],
     ln_from_peft: false,
 };
 
@@ -234,7 +235,9 @@ impl Backbone for DistilBert {
         let hide = past.unhidden(hide_padding(&seen));
         let hidden = self.embeddings.forward(batch.ids.clone(), past.positions(&seen), self.precision);
         let layers = &self.transformer.layer;
-        Stages::new(hidden, layers, past, move |layer, hidden, view| layer.forward(hidden, view.hiding(hide.as_ref())))
+        Stages::asking(hidden, layers, past, move |layer, asking, hidden, view| {
+            layer.forward(asking, hidden, view.hiding(hide.as_ref()))
+        })
     }
 
     fn tokens(&self) -> &TokenEmbedding {
@@ -281,9 +284,13 @@ struct Layer {
 }
 
 impl Layer {
-    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
-        let context = self.attention.forward(hidden.clone(), view);
-        let hidden = self.sa_layer_norm.forward(context + hidden);
+    /// # Shapes
+    /// - `asking`: `[batch, asking, dim]`, some of the hidden states
+    /// - `hidden`: `[batch, seq, dim]`, all that they look at
+    /// - output: `[batch, asking, dim]`
+    fn forward(&self, asking: Tensor<3>, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let context = self.attention.forward(asking.clone(), hidden, view);
+        let hidden = self.sa_layer_norm.forward(context + asking);
         let inner = self.ffn.forward(hidden.clone());
         self.output_layer_norm.forward(inner + hidden)
     }
@@ -300,8 +307,8 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
-        let query = split_heads(self.q_lin.forward(hidden.clone()), self.heads);
+    fn forward(&self, asking: Tensor<3>, hidden: Tensor<3>, view: View<'_>) -> Tensor<3> {
+        let query = split_heads(self.q_lin.forward(asking), self.heads);
         let key = split_heads(self.k_lin.forward(hidden.clone()), self.heads);
         let value = split_heads(self.v_lin.forward(hidden), self.heads);
         let (key, value) = view.precede(key, value);

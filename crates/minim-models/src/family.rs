@@ -40,6 +40,8 @@ pub(crate) struct Family {
     pub(crate) peft_defaults: bool,
     /// Normalisations that LayerNorm tuning trains by default: peft's choice where it has one, else every one of the backbone.
     pub(crate) ln_targets: &'static [&'static str],
+    /// Modules that have a normalisation's name and are none: nothing of them is tuned, and peft is told so.
+    pub(crate) ln_absent: &'static [&'static str],
     /// Whether that is peft's choice.
     pub(crate) ln_from_peft: bool,
 }

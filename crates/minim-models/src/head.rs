@@ -21,6 +21,14 @@ pub enum Head {
 }
 
 impl Head {
+    /// The head with what another one has between the backbone and the labels: ModernBERT's `head`, which checkpoints hold.
+    pub(crate) fn with_block_of(self, other: &Self) -> Self {
+        match (self, other) {
+            (Head::ModernBert(head), Head::ModernBert(other)) => Head::ModernBert(head.with_block_of(other)),
+            (head, _) => head,
+        }
+    }
+
     /// # Shapes
     /// - `x`: `[.., hidden]`
     /// - output: `[.., labels]`

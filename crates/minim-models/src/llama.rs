@@ -127,6 +127,7 @@ pub(crate) static FAMILY: Family = Family {
     ia3_feedforward: &["down_proj"],
     peft_defaults: true,
     ln_targets: &["input_layernorm", "post_attention_layernorm", "norm"],
+    ln_absent: &[],
     ln_from_peft: true,
 };
 

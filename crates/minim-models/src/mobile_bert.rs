@@ -182,6 +182,7 @@ pub(crate) static FAMILY: Family = Family {
     ia3_feedforward: &["output.dense"],
     peft_defaults: false,
     ln_targets: &["LayerNorm"],
+    ln_absent: &[],
     ln_from_peft: false,
 };
 

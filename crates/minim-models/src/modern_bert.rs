@@ -143,6 +143,8 @@ pub(crate) static FAMILY: Family = Family {
     ia3_feedforward: &["mlp.Wo"],
     peft_defaults: false,
     ln_targets: &["norm", "attn_norm", "mlp_norm", "final_norm"],
+    // transformers has an identity there.
+    ln_absent: &["layers.0.attn_norm"],
     ln_from_peft: false,
 };
 
@@ -330,6 +332,10 @@ pub struct ModernBertHead {
 }
 
 impl ModernBertHead {
+    pub(crate) fn with_block_of(self, other: &Self) -> Self {
+        Self { head: other.head.clone(), ..self }
+    }
+
     /// # Shapes
     /// - `x`: `[.., hidden]`
     /// - output: `[.., labels]`

@@ -115,6 +115,7 @@ pub(crate) static FAMILY: Family = Family {
     ia3_feedforward: &["output.dense"],
     peft_defaults: true,
     ln_targets: &["LayerNorm"],
+    ln_absent: &[],
     ln_from_peft: false,
 };
 

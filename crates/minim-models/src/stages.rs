@@ -2,7 +2,8 @@ use burn::tensor::Tensor;
 
 use crate::attention::{Past, View};
 
-/// A step from hidden states to hidden states, `[batch, virtual + seq, hidden]` both.
+/// A step from hidden states to hidden states, `[batch, virtual + seq, hidden]` both, or from these to `[batch, 1, hidden]` as the last step of
+/// [`crate::Classifier::stages`].
 pub type Stage<'a> = Box<dyn Fn(Tensor<3>) -> Tensor<3> + 'a>;
 
 /// The forward pass of one batch as steps, so that a caller may drop what a layer computed and compute it again (gradient checkpointing).
@@ -15,6 +16,8 @@ pub struct Stages<'a> {
     pub last: Option<Stage<'a>>,
     /// Whether every layer has a part of the same trained parameters: a prefix.
     pub shared: bool,
+    /// The last layer for the first position alone: to `[batch, 1, hidden]`.
+    pub(crate) first: Option<Stage<'a>>,
 }
 
 impl<'a> Stages<'a> {
@@ -29,7 +32,34 @@ impl<'a> Stages<'a> {
             Box::new(move |hidden| forward(layer, hidden, past.of_layer(number)))
         };
         let layers = layers.iter().enumerate().map(stage).collect();
-        Self { embedded, layers, last: None, shared: past.len() > 0 }
+        Self { embedded, layers, last: None, shared: past.len() > 0, first: None }
+    }
+
+    /// The same, knowing how the last of `layers` computes one position: `forward` is told which hidden states ask, and all that they look at.
+    pub(crate) fn asking<L>(
+        embedded: Tensor<3>,
+        layers: &'a [L],
+        past: Past<'a>,
+        forward: impl Fn(&L, Tensor<3>, Tensor<3>, View<'_>) -> Tensor<3> + Clone + 'a,
+    ) -> Self {
+        let all = forward.clone();
+        let stages =
+            Self::new(embedded, layers, past, move |layer, hidden, view| all(layer, hidden.clone(), hidden, view));
+        let first = layers.last().map(|layer| -> Stage<'a> {
+            let view = past.of_layer(layers.len() - 1);
+            Box::new(move |hidden: Tensor<3>| forward(layer, hidden.clone().narrow(1, 0, 1), hidden, view))
+        });
+        Self { first, ..stages }
+    }
+
+    /// The same for a head that looks at the first position alone, `[batch, 1, hidden]` at the end: the last layer computes no other, where it
+    /// knows how.
+    pub(crate) fn for_first(mut self) -> Self {
+        if let Some(first) = self.first.take() {
+            self.layers.pop();
+            self.layers.push(first);
+        }
+        self
     }
 
     /// The hidden states behind the last step.

@@ -109,10 +109,8 @@ fn unsupported(peft_type: &str) -> Vec<(&'static str, Value)> {
             ("use_qalora", json!(false)),
         ]),
         "ADALORA" => settings.extend([("bias", json!("none")), ("trainable_token_indices", json!(null))]),
-        "BOTTLENECK" => {}
         "VERA" => settings.push(("bias", json!("none"))),
-        other if virtual_tokens::is_type(other) => {}
-        _ => settings.push(("exclude_modules", json!([]))),
+        _ => {}
     }
     settings
 }
@@ -137,7 +135,15 @@ impl AdapterConfig {
             other: BTreeMap::new(),
         };
         match method {
-            Method::Full | Method::Head | Method::BitFit => return None,
+            Method::Full | Method::Head => return None,
+            // The layer of a LoRA that adds nothing is chosen when it is saved.
+            Method::BitFit => {
+                config.peft_type = "LORA".into();
+                config.r = Some(1);
+                config.lora_alpha = Some(1.0);
+                config.lora_dropout = Some(0.0);
+                config.set("bias", bias_name(Bias::All));
+            }
             Method::Lora(lora) => {
                 let lora = lora.saved();
                 config.peft_type = "LORA".into();
@@ -163,7 +169,8 @@ impl AdapterConfig {
             Method::Ia3(ia3) => {
                 config.peft_type = "IA3".into();
                 config.target_modules = Some((&ia3.targets).into());
-                config.feedforward_modules = Some(Names::List(ia3.feedforward.clone()));
+                config.feedforward_modules = Some((&ia3.feedforward).into());
+                config.set("exclude_modules", ia3.exclude.as_ref().map(Names::from));
             }
             Method::Vera(vera) => {
                 config.peft_type = "VERA".into();
@@ -185,6 +192,7 @@ impl AdapterConfig {
             Method::LnTuning(ln_tuning) => {
                 config.peft_type = "LN_TUNING".into();
                 config.target_modules = Some((&ln_tuning.targets).into());
+                config.set("exclude_modules", ln_tuning.exclude.as_ref().map(Names::from));
             }
             Method::PromptTuning(_) | Method::PrefixTuning(_) | Method::PTuning(_) => {
                 config.set_virtual_tokens(method);
@@ -265,8 +273,9 @@ impl AdapterConfig {
         let targets = Targets::from(self.target_modules.as_ref().ok_or_else(|| missing("target_modules"))?);
         match self.peft_type.as_str() {
             "LORA" => Ok(Method::Lora(LoraConfig {
-                rank: self.r.ok_or_else(|| missing("r"))?,
-                alpha: self.lora_alpha.ok_or_else(|| missing("lora_alpha"))?,
+                // peft's defaults.
+                rank: self.r.unwrap_or(8),
+                alpha: self.lora_alpha.unwrap_or(8.0),
                 dropout: self.lora_dropout.unwrap_or(0.0),
                 targets,
                 restriction: self.restriction(folder)?,
@@ -286,12 +295,11 @@ impl AdapterConfig {
             "ADALORA" => Ok(Method::AdaLora(self.adalora(targets, folder)?)),
             "IA3" => Ok(Method::Ia3(Ia3Config {
                 targets,
+                exclude: self.excluded(folder)?,
                 feedforward: match &self.feedforward_modules {
-                    None => Vec::new(),
-                    Some(Names::List(names)) => names.clone(),
-                    Some(Names::Pattern(pattern)) => {
-                        return Err(format(format!("feedforward_modules as a pattern ({pattern}); expected a list")));
-                    }
+                    None => Targets::Names(Vec::new()),
+                    Some(Names::List(names)) => Targets::Names(names.clone()),
+                    Some(Names::Pattern(pattern)) => Targets::Pattern(pattern.clone()),
                 },
             })),
             "VERA" => {
@@ -324,7 +332,7 @@ impl AdapterConfig {
                     restriction: self.restriction(folder)?,
                 }))
             }
-            "LN_TUNING" => Ok(Method::LnTuning(LnTuningConfig { targets })),
+            "LN_TUNING" => Ok(Method::LnTuning(LnTuningConfig { targets, exclude: self.excluded(folder)? })),
             other => Err(format(format!(
                 "peft_type {other} is not supported; expected LORA, ADALORA, IA3, VERA, LN_TUNING, PROMPT_TUNING, PREFIX_TUNING, \
                  P_TUNING or BOTTLENECK"
@@ -340,14 +348,18 @@ impl AdapterConfig {
             .map_err(|e| Error::Format { path: folder.join(CONFIG), reason: format!("{key}: {e}") })
     }
 
+    /// What is left out by name; peft takes an empty list for none.
+    fn excluded(&self, folder: &Path) -> Result<Option<Targets>, Error> {
+        let exclude = self.get::<Names>("exclude_modules", folder)?.filter(|names| !is_empty(names));
+        Ok(exclude.map(|names| match names {
+            Names::List(names) => Targets::Names(names),
+            Names::Pattern(pattern) => Targets::Pattern(pattern),
+        }))
+    }
+
     pub(super) fn restriction(&self, folder: &Path) -> Result<Restriction, Error> {
-        let exclude = self.get::<Names>("exclude_modules", folder)?;
         Ok(Restriction {
-            // peft takes an empty list for none.
-            exclude: exclude.filter(|names| !is_empty(names)).map(|names| match names {
-                Names::List(names) => Targets::Names(names),
-                Names::Pattern(pattern) => Targets::Pattern(pattern),
-            }),
+            exclude: self.excluded(folder)?,
             layers: match self.get("layers_to_transform", folder)? {
                 None => Vec::new(),
                 Some(Numbers::One(number)) => vec![number],
@@ -421,7 +433,16 @@ mod tests {
             }),
             Method::Lora(LoraConfig { targets: Targets::AllLinear, bias: Bias::All, ..LoraConfig::default() }),
             Method::Ia3(Ia3Config::default()),
+            Method::Ia3(Ia3Config {
+                exclude: Some(vec!["layer.0.output.dense".into()].into()),
+                feedforward: Targets::Pattern(".*output.dense".into()),
+                ..Ia3Config::default()
+            }),
             Method::LnTuning(LnTuningConfig::default()),
+            Method::LnTuning(LnTuningConfig {
+                exclude: Some(Targets::Pattern(".*embeddings.*".into())),
+                ..LnTuningConfig::default()
+            }),
             Method::Bottleneck(BottleneckConfig {
                 size: 7,
                 restriction: restriction.clone(),
@@ -457,7 +478,7 @@ mod tests {
             let config = AdapterConfig::new(&method, "SEQ_CLS", None, &[]).unwrap();
             assert_eq!(read(&serde_json::to_string(&config).unwrap()).unwrap(), method);
         }
-        assert_eq!(AdapterConfig::new(&Method::BitFit, "SEQ_CLS", None, &[]), None);
+        assert_eq!(AdapterConfig::new(&Method::Head, "SEQ_CLS", None, &[]), None);
     }
 
     #[test]

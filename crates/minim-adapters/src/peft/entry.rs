@@ -46,6 +46,15 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
         vec![(key("lora_A"), [0, *inputs]), (key("lora_B"), [*outputs, 0]), (key("lora_E"), [0, 1])]
     }
 
+    /// What the linear layer whose weight is being visited is called in a file, and the weight's shape; `None` if it is trained whole.
+    pub(super) fn linear(&self, shape: &[usize]) -> Option<(String, [usize; 2])> {
+        let name = (self.names)(&self.walk.path());
+        let shape: [usize; 2] = shape.try_into().ok()?;
+        let frozen = self.walk.in_linear() && !is_saved_whole(&name, self.modules_to_save);
+        let module = name.strip_suffix(".weight").filter(|_| frozen)?;
+        Some((format!("{}{module}", self.prefix), shape))
+    }
+
     /// The place of the parameter that is being visited; `None` for one that training leaves as it is.
     pub(super) fn of(&self, shape: &[usize]) -> Option<Entry> {
         let path = self.walk.path();
@@ -98,7 +107,8 @@ impl<'a, N: Fn(&str) -> String> Entries<'a, N> {
         } else {
             return None;
         };
-        let layout = if shape.len() == 2 { Layout::Transposed } else { Layout::Same };
+        // Tables of embeddings lie row by row in PyTorch too.
+        let layout = if shape.len() == 2 && self.walk.in_linear() { Layout::Transposed } else { Layout::Same };
         Some(Entry { key: format!("{}{key}", self.prefix), layout, ..Entry::default() })
     }
 }

@@ -233,7 +233,7 @@ pub(super) fn start(options: &Options, config: &Config, seed: u64, device: &Devi
                 Error::Input(format!("model_type {} has no pre-training here; expected bert", config.model_type()))
             })?;
             let model = initialise(blank, config.initializer_range(), seed, |_| true);
-            Ok(Loaded { model, fresh: Vec::new(), notes: Vec::new(), head_modules: Vec::new() })
+            Ok(Loaded::whole(model))
         }
     }
 }

@@ -13,7 +13,7 @@ use minim_experiment::BasePrecision;
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use serde::Serialize;
 
-use crate::{Error, attach_in};
+use crate::{Error, attach_in, attach_kept_in};
 
 /// One comparison.
 #[derive(Debug, Serialize)]
@@ -38,22 +38,33 @@ pub struct GradientCheck {
     pub passed: bool,
 }
 
-/// A base of the fixtures, what it is held in and, but for full fine-tuning, the adapter that peft made for it.
+/// A base of the fixtures, what it is held in, and what is trained of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Case {
     pub(super) head: &'static str,
     pub(super) method: &'static str,
-    adapter: Option<&'static str>,
+    trained: Trained,
     pub(super) base: BasePrecision,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Trained {
+    Full,
+    Head,
+    BitFit,
+    /// The adapter in a folder that peft made.
+    Folder(&'static str),
+    /// Such an adapter at its own start, where something makes it that no folder holds.
+    Fresh(&'static str),
+}
+
 const fn case(head: &'static str, method: &'static str, adapter: &'static str) -> Case {
-    Case { head, method, adapter: Some(adapter), base: BasePrecision::Fp32 }
+    Case { head, method, trained: Trained::Folder(adapter), base: BasePrecision::Fp32 }
 }
 
 impl Case {
-    const fn full(head: &'static str) -> Self {
-        Self { head, method: "full", adapter: None, base: BasePrecision::Fp32 }
+    const fn of(head: &'static str, method: &'static str, trained: Trained) -> Self {
+        Self { head, method, trained, base: BasePrecision::Fp32 }
     }
 
     const fn on(self, base: BasePrecision) -> Self {
@@ -64,9 +75,14 @@ impl Case {
 const LORA: Case = case("seq", "lora", "lora-seq");
 const IA3: Case = case("tok", "ia3", "ia3-tok");
 
-pub(super) const CASES: [Case; 19] = [
-    Case::full("seq"),
-    Case::full("tok"),
+pub(super) const CASES: [Case; 24] = [
+    Case::of("seq", "full", Trained::Full),
+    Case::of("tok", "full", Trained::Full),
+    Case::of("seq", "head", Trained::Head),
+    Case::of("tok", "bitfit", Trained::BitFit),
+    Case::of("seq", "p-tuning with its encoder", Trained::Fresh("p-lstm-seq")),
+    Case::of("seq", "prefix-tuning with its projection", Trained::Fresh("prefix-projected-seq")),
+    case("seq", "dora", "dora-seq").on(BasePrecision::Nf4),
     LORA,
     case("tok", "lora", "lora-tok"),
     case("seq", "ia3", "ia3-seq"),
@@ -99,15 +115,22 @@ pub(super) fn gradients(
     let checkpoint = Checkpoint::open(&fixtures.join(case.head))?;
     let loaded = checkpoint.classifier(head, labels, 0, &autodiff)?;
     let mut modules = checkpoint.config().head_modules();
-    let mut model = match case.adapter {
-        None => attach_in(loaded.model, &Method::Full, &modules, 0, case.base)?.0,
-        Some(name) => {
+    let attached = |method: &Method, modules: &[String]| attach_in(loaded.model.clone(), method, modules, 0, case.base);
+    let (mut model, _) = match case.trained {
+        Trained::Full => attached(&Method::Full, &modules)?,
+        Trained::Head => attached(&Method::Head, &modules)?,
+        Trained::BitFit => attached(&Method::BitFit, &modules)?,
+        Trained::Fresh(name) => {
+            let folder = fixtures.join(name);
+            attached(&AdapterConfig::read(&folder)?.method(&folder)?, &modules)?
+        }
+        Trained::Folder(name) => {
             let folder = fixtures.join(name);
             let config = AdapterConfig::read(&folder)?;
             let method = config.method(&folder)?;
             modules.extend(config.modules_to_save.unwrap_or_default());
-            let (model, _) = attach_in(loaded.model, &method, &modules, 0, case.base)?;
-            peft::load(model, &method, &modules, published_name, &folder)?
+            let (model, bytes) = attach_kept_in(loaded.model, &method, &modules, case.base)?;
+            (peft::load(model, &method, &modules, published_name, &folder)?, bytes)
         }
     };
     model.set_precision(dtype);

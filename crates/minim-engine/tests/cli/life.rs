@@ -84,9 +84,10 @@ fn training_goes_on_from_an_adapter_of_minim_and_from_one_of_peft() {
     }
 }
 
-/// Of each of these the folder holds all that training goes on from; PiSSA's is plain LoRA of twice the rank.
+/// Of each of these the folder holds all that training goes on from; PiSSA's is plain LoRA of twice the rank, and P-tuning's the prompt without
+/// what made it.
 #[test]
-fn training_goes_on_from_adalora_bottlenecks_and_what_pissa_became() {
+fn training_goes_on_from_what_each_method_keeps() {
     for (name, first, next) in [
         ("adalora", r#"kind = "adalora", init_r = 4, target_r = 2"#, r#"kind = "adalora", init_r = 4, target_r = 2"#),
         (
@@ -94,6 +95,8 @@ fn training_goes_on_from_adalora_bottlenecks_and_what_pissa_became() {
             r#"kind = "bottleneck", placement = "pfeiffer""#,
             r#"kind = "bottleneck", placement = "pfeiffer""#,
         ),
+        ("bitfit", r#"kind = "bitfit""#, r#"kind = "bitfit""#),
+        ("p-tuning", r#"kind = "p-tuning", num_virtual_tokens = 3"#, r#"kind = "p-tuning", num_virtual_tokens = 3"#),
         (
             "pissa",
             r#"kind = "lora", rank = 4, alpha = 8, init_lora_weights = "pissa""#,
@@ -153,10 +156,97 @@ fn training_does_not_go_on_from_what_differs() {
     scratch.refused_saying("train texts.toml --out on", &["bottleneck_size is 64, the adapter's 3"]);
 }
 
+/// peft trains what it is told to: fewer modules than minim would, or more.
+#[test]
+fn training_goes_on_with_the_modules_that_peft_trained() {
+    let scratch = Scratch::new();
+    TEXTS.write(&scratch, LORA);
+    scratch.write("in.jsonl", TEXTS.test_inputs());
+    for (start, targets, module) in [("embeddings-seq", "", "word_embeddings"), ("lora-pooler-seq", "", "pooler.dense")]
+    {
+        scratch.fixture(start);
+        goes_on(&scratch, start, &format!("{LORA}{targets}"));
+        scratch.done(&format!("train texts.toml --out on/{start}"));
+        let after = format!("on/{start}/{}/trained", scratch.record(&format!("on/{start}")).run_id);
+        assert!(String::from_utf8_lossy(&scratch.files(&after)["adapter_model.safetensors"]).contains(module));
+        let logits = |adapter: &str| all_numbers(&scratch.done(&format!("{LOGITS} --model seq --adapter {adapter}")));
+        assert!(furthest(&logits(start), &logits(&after)) < 1e-5, "{start}");
+    }
+}
+
+/// A base that lacks a pooler has it from the adapter, or not at all.
+#[test]
+fn nothing_of_a_model_is_random_beside_an_adapter() {
+    let scratch = Scratch::new();
+    for folder in ["seq", "lora-seq", "lora-pooler-seq"] {
+        scratch.fixture(folder);
+    }
+    TEXTS.write(&scratch, LORA);
+    scratch.write("in.jsonl", TEXTS.test_inputs());
+    let mut weights = scratch.files("seq")["model.safetensors"].clone();
+    let (pooler, other) = (b"\"bert.pooler.dense.", b"\"cls.predictions.p.");
+    for start in 0..weights.len() - pooler.len() {
+        if weights[start..].starts_with(pooler) {
+            weights[start..start + pooler.len()].copy_from_slice(other);
+        }
+    }
+    scratch.write("seq/model.safetensors", &weights);
+    scratch.done(&format!("{LOGITS} --model seq --adapter lora-pooler-seq"));
+    let says = ["lora-seq: neither the adapter nor its base model holds pooler", "modules_to_save"];
+    scratch.refused_saying(&format!("{LOGITS} --model seq --adapter lora-seq"), &says);
+    let goes_on = |start: &str| {
+        goes_on(&scratch, start, LORA);
+        scratch.write("seq/model.safetensors", &weights);
+    };
+    goes_on("lora-seq");
+    scratch.refused_saying("train texts.toml --out on", &says);
+    goes_on("lora-pooler-seq");
+    scratch.done("train texts.toml --out on");
+}
+
+/// The same weights with other heads are another model.
+#[test]
+fn an_adapter_is_kept_off_a_base_that_computes_something_else() {
+    let scratch = Scratch::new();
+    let run = trained(&scratch, LORA);
+    let evaluate = format!("evaluate --run {run} --data texts/test.csv");
+    scratch.edit("seq/config.json", |json| json.replace("\"num_attention_heads\": 3", "\"num_attention_heads\": 4"));
+    scratch.refused_saying(&evaluate, &["the base's num_attention_heads is 4, the adapter's base had 3"]);
+    scratch.edit("seq/config.json", |json| json.replace("\"num_attention_heads\": 4", "\"num_attention_heads\": 3"));
+    scratch.edit("seq/config.json", |json| {
+        json.replace("\"attention_probs_dropout_prob\": 0.0", "\"attention_probs_dropout_prob\": 0.1")
+    });
+    scratch.done(&evaluate);
+    // Folders of earlier versions do not say.
+    scratch.edit("seq/config.json", |json| json.replace("\"num_attention_heads\": 3", "\"num_attention_heads\": 4"));
+    scratch.edit(&format!("{run}/trained/minim.json"), |json| {
+        let mut origin: Value = serde_json::from_str(&json).unwrap();
+        origin["base"].as_object_mut().unwrap().remove("config");
+        origin.to_string()
+    });
+    scratch.done(&evaluate);
+}
+
+/// peft would put it on the pretrained weights.
+#[test]
+fn an_adapter_on_a_random_base_is_exported_merged_alone() {
+    let scratch = Scratch::new();
+    TEXTS.write(&scratch, LORA);
+    scratch.edit("texts.toml", |toml| toml.replace("path = \"seq\"", "path = \"seq\", init = \"random\""));
+    scratch.done("train texts.toml --out out");
+    let run = format!("out/{}", scratch.record("out").run_id);
+    scratch.refused_saying(
+        &format!("export --run {run} --to peft --out a"),
+        &["started at random weights", "--to merged"],
+    );
+    assert!(scratch.files("a").is_empty());
+    scratch.done(&format!("export --run {run} --to merged --out b"));
+}
+
 #[test]
 fn each_row_of_a_batch_gets_what_its_adapter_gives_it_alone() {
     let scratch = Scratch::new();
-    let folders = ["lora-seq", "ia3-seq", "vera-seq", "lora-tok"];
+    let folders = ["lora-seq", "ia3-seq", "vera-seq", "prompt-seq", "prefix-seq", "ln-seq", "lora-tok"];
     folders.iter().chain(&["seq"]).for_each(|folder| scratch.fixture(folder));
     // A base without a head of its own, as published ones are: what was the head passes for one of pre-training.
     let mut weights = scratch.files("seq")["model.safetensors"].clone();
@@ -171,7 +261,7 @@ fn each_row_of_a_batch_gets_what_its_adapter_gives_it_alone() {
     let mut alone = Vec::new();
     let mut lines = Vec::new();
     for (index, (text, words)) in texts.iter().zip(&words).enumerate() {
-        for folder in [folders[index % 3], "lora-tok"] {
+        for folder in [folders[index % 6], "lora-tok"] {
             let (task, line) = match folder {
                 "lora-tok" => ("--task token-cls --labels 5", words),
                 _ => ("--task seq-cls --labels 3", text),
@@ -185,7 +275,8 @@ fn each_row_of_a_batch_gets_what_its_adapter_gives_it_alone() {
         }
     }
     scratch.write("mixed.jsonl", lines.join("\n"));
-    let adapters = "--adapter lora-seq --adapter ia3-seq --adapter vera-seq --adapter entities=lora-tok";
+    let adapters: String = folders[..6].iter().map(|folder| format!("--adapter {folder} ")).collect();
+    let adapters = format!("{adapters}--adapter entities=lora-tok");
     let logits = format!("logits --model seq --task seq-cls --labels 3 {adapters} --input mixed.jsonl");
     for batch in [1, 4, 64] {
         let mixed = json_lines(&scratch.done(&format!("{logits} --batch-size {batch}")));
@@ -196,7 +287,8 @@ fn each_row_of_a_batch_gets_what_its_adapter_gives_it_alone() {
     }
 
     scratch.write("mixed.jsonl", r#"{"text": "a", "adapter": "other"}"#);
-    scratch.refused_saying(&logits, &["mixed.jsonl:1: no adapter is named other", "entities, ia3-seq, lora-seq"]);
+    scratch
+        .refused_saying(&logits, &["mixed.jsonl:1: no adapter is named other", "entities, ia3-seq, ln-seq, lora-seq"]);
     scratch.write("mixed.jsonl", "\n{\"text\": \"a\"}");
     scratch.refused_saying(&logits, &["mixed.jsonl:2: names no \"adapter\"; expected one of entities"]);
     let twice = "logits --model seq --task seq-cls --labels 3 --adapter lora-seq --adapter lora-seq";

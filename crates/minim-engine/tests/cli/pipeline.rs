@@ -90,7 +90,6 @@ const METHODS: [Row; 19] = [
         settings: r#"name = "bitfit", kind = "bitfit""#,
         tuned: 2 * (5 * 36 + 52 + 2 * 36) + 36,
         pooler: 36,
-        to_peft: false,
         ..PLAIN
     },
     Row {

@@ -10,9 +10,10 @@ mod weights;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 
-use crate::{Classifier, Config, Error, HeadKind, MaskedLm, initialise};
+use crate::{Classifier, Config, Error, HeadKind, MaskedLm, initialise, published_name};
 use load::{How, Optional, fill};
 use values::Held;
 use weights::Weights;
@@ -35,13 +36,40 @@ pub struct Loaded<M> {
     pub model: M,
     /// Modules that the checkpoint lacked and that have to be trained and saved: `pooler`, `classifier`.
     pub fresh: Vec<String>,
-    /// What the user should know, a sentence each.
+    /// What the user should know, a sentence each: first one for each of `fresh`.
     pub notes: Vec<String>,
     /// The modules of the head, which are trained and saved whole whatever the method.
     pub head_modules: Vec<String>,
+    /// How the names of the parameters of `fresh` begin.
+    prefixes: Vec<String>,
 }
 
-impl<M> Loaded<M> {
+impl<M: Module> Loaded<M> {
+    /// A model of which nothing is fresh, and whose head is nothing special.
+    pub fn whole(model: M) -> Self {
+        Self { model, fresh: Vec::new(), notes: Vec::new(), head_modules: Vec::new(), prefixes: Vec::new() }
+    }
+
+    /// The modules that start at random here and are not whole in `modules`: what an adapter that saved those modules leaves at random.
+    pub fn fresh_beside(&self, modules: &[String]) -> Vec<&str> {
+        let mut names = ParameterNames::default();
+        self.model.visit(&mut names);
+        let left = |prefix: &str| {
+            names.found.iter().any(|name| name.starts_with(prefix) && !minim_adapters::is_saved_whole(name, modules))
+        };
+        self.fresh
+            .iter()
+            .zip(&self.prefixes)
+            .filter(|(_, prefix)| left(prefix))
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    /// The notes where an adapter brings what is fresh.
+    pub fn notes_beside_adapter(&self) -> &[String] {
+        &self.notes[self.fresh.len()..]
+    }
+
     /// The modules that are trained and saved whole whatever the method: the head, and a pooler that had to be made.
     pub fn modules_to_save(&self) -> Vec<String> {
         let mut modules = self.head_modules.clone();
@@ -160,7 +188,8 @@ impl Checkpoint {
             })
             .collect();
         notes.extend(report.ignored.iter().map(|what| format!("the checkpoint's {what} is not needed and left out")));
-        Ok(Loaded { model, fresh: report.fresh.into_iter().map(|o| o.module).collect(), notes, head_modules })
+        let (fresh, prefixes) = report.fresh.into_iter().map(|o| (o.module, o.prefix)).unzip();
+        Ok(Loaded { model, fresh, notes, head_modules, prefixes })
     }
 
     /// The model of this folder's `config.json` with every parameter fresh from `seed`: a baseline without pre-training.
@@ -169,8 +198,30 @@ impl Checkpoint {
         Loaded {
             model: initialise(model, self.config.initializer_range(), seed, |_| true),
             fresh: Vec::new(),
+            prefixes: Vec::new(),
             head_modules: self.config.head_modules(),
             notes: vec!["every weight is random: nothing of the checkpoint but its shape is used".into()],
         }
+    }
+}
+
+/// The published names of a model's parameters, adapters' apart.
+#[derive(Default)]
+struct ParameterNames {
+    path: Vec<String>,
+    found: Vec<String>,
+}
+
+impl ModuleVisitor for ParameterNames {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
+        self.found.push(published_name(&self.path.join(".")));
     }
 }
