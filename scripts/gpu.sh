@@ -185,7 +185,9 @@ TOML
 
 # One training run and its row in the report.
 train() {
-    local model="$1" path="$2" init="$3" method="$4" precision="$5" where="$6" base="${7:-fp32}"
+    local model="$1" path="$2" init="$3" method="$4" precision="$5" where="$6" base="${7:-}"
+    # As a run holds it that does not say: as it computes, and what is trained whole in fp32.
+    [ -n "$base" ] || { [ "$method" = full ] && base=fp32 || base="$precision"; }
     local name="$model-$method-$precision-on-$base-${where%%:*}" record
     experiment "$model" "$path" "$init" "$method" "$precision" "$base" >"$work/$name.toml"
     measured "$name" "$binary" train "$work/$name.toml" --out "$work/$name" --device "$where"

@@ -1,6 +1,7 @@
 //! Optimiser steps of every method on published shapes, timed beside transformers and peft.
 //!
-//! Each measurement is a process of its own, and minim's and the peer's alternate: what else the machine does meets both.
+//! Each measurement is a process of its own. A round has one of each method, minim's and the peer's in turn, and ratios are of one round: what else
+//! the machine does meets all sides.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ pub(crate) struct Arguments {
     /// Methods to time beside full fine-tuning
     #[arg(long, value_delimiter = ',', default_values_t = METHODS.map(String::from))]
     methods: Vec<String>,
-    /// Processes per shape and method; their median counts
+    /// Rounds: processes per shape and method; medians count
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Steps that are timed in a process; their median counts
@@ -95,22 +96,24 @@ pub(crate) fn bench(arguments: Arguments) -> Result<()> {
     let binary = engine::build(None)?;
     let mut table = heading(&arguments);
     for shape in &arguments.shapes {
-        let mut full = None;
-        for method in METHODS.into_iter().filter(|method| arguments.times(method)) {
-            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-            for _ in 0..arguments.rounds {
+        let methods: Vec<&str> = METHODS.into_iter().filter(|method| arguments.times(method)).collect();
+        let mut measured: Vec<Method> = methods.iter().map(|_| Method::default()).collect();
+        for round in 1..=arguments.rounds {
+            for (method, measured) in methods.iter().zip(&mut measured) {
+                eprintln!("{shape}, round {round} of {}: {method}", arguments.rounds);
                 let mut command = Command::new(&binary);
                 command.arg("bench").args(["--device", &arguments.device]);
-                ours.push(measure(command, &config(&root, shape), method, &arguments)?);
-                if let Some(python) = arguments.peer.as_ref().filter(|_| !NOT_OF_PEER.contains(&method)) {
+                measured.ours.push(measure(command, &config(&root, shape), method, &arguments)?);
+                if let Some(python) = arguments.peer.as_ref().filter(|_| !NOT_OF_PEER.contains(method)) {
                     let mut command = Command::new(python);
                     command.arg(root.join("tests/fixtures/bench/peer.py"));
-                    theirs.push(measure(command, &config(&root, shape), method, &arguments)?);
+                    measured.theirs.push(measure(command, &config(&root, shape), method, &arguments)?);
                 }
             }
-            let full = *full.get_or_insert_with(|| Typical::of(&ours));
-            let row = row(shape, method, &ours, arguments.peer.is_some().then_some(&theirs), full);
-            println!("{}", row.trim_end());
+        }
+        for (method, found) in methods.iter().zip(&measured) {
+            let row = row(shape, method, found, &measured[0].ours, arguments.peer.is_some());
+            print!("{row}");
             table.push_str(&row);
         }
     }
@@ -128,22 +131,11 @@ impl Arguments {
     }
 }
 
-/// Medians of what all processes of one method measured.
-#[derive(Clone, Copy)]
-struct Typical {
-    step_s: f64,
-    forward_s: f64,
-    memory_bytes: f64,
-}
-
-impl Typical {
-    fn of(measured: &[Measured]) -> Self {
-        Self {
-            step_s: median(measured, |m| m.step_s),
-            forward_s: median(measured, |m| m.forward_s),
-            memory_bytes: median(measured, |m| m.peak_memory_bytes),
-        }
-    }
+/// What the processes of one method measured, a round each.
+#[derive(Default)]
+struct Method {
+    ours: Vec<Measured>,
+    theirs: Vec<Measured>,
 }
 
 fn config(root: &Path, shape: &str) -> PathBuf {
@@ -190,39 +182,44 @@ fn preface(arguments: &Arguments) -> String {
         "# Optimiser steps of every method\n\n\
          `cargo xtask bench{peer} --shapes {}{methods} --rounds {rounds} --steps {steps} --batch-size {batch_size} --length {length} --device {device}`\n\n\
          On {cores} cores. Random weights, random text, published shapes; a step is forward, backward, clipping and AdamW, with dropout. Medians of {rounds} \
-         processes, each the median of {steps} steps; minim's and the peer's (transformers and peft, eager PyTorch on the CPU) in turn, so that what else the machine \
-         does meets both. A ratio below 1 is in minim's favour.\n\n",
+         rounds; a round has one process of each method, minim's and the peer's (transformers and peft, eager PyTorch on the CPU) in turn, each the median of {steps} steps. \
+         A ratio is the median of the rounds' ratios, with the lowest and the highest: what else the machine does meets both sides of it. Below 1 is in minim's favour.\n\n",
         shapes.join(","),
     )
 }
 
-/// One row of the table, beside full fine-tuning of the same shape and, where the table has a column for it, the peer's measurements, which
-/// may be none.
-fn row(shape: &str, method: &str, ours: &[Measured], theirs: Option<&Vec<Measured>>, full: Typical) -> String {
-    let our = Typical::of(ours);
+/// One row of the table, beside full fine-tuning of the same shape and, where the table has columns for it, the peer, who may not have the method.
+///
+/// A ratio is the median of the rounds' ratios: a round's processes follow each other, so that a slow hour of the machine meets both sides.
+fn row(shape: &str, method: &str, found: &Method, full: &[Measured], with_peer: bool) -> String {
+    let Method { ours, theirs } = found;
+    let step = |m: &Measured| m.step_s;
+    let memory = |m: &Measured| m.peak_memory_bytes;
+    let ratios = sorted(ours.iter().zip(full).map(|(our, full)| our.step_s / full.step_s));
     let mut row = format!(
-        "| {shape} | {method} | {} | {:.3} | {:.2} | {:.3} | {:.0} | {:.2} |",
+        "| {shape} | {method} | {} | {:.3} | {:.2} ({:.2}-{:.2}) | {:.3} | {:.0} | {:.2} |",
         ours[0].trainable,
-        our.step_s,
-        our.step_s / full.step_s,
-        our.forward_s,
-        our.memory_bytes / 1e6,
-        our.memory_bytes / full.memory_bytes,
+        median(ours.iter().map(step)),
+        middle(&ratios),
+        ratios[0],
+        ratios[ratios.len() - 1],
+        median(ours.iter().map(|m| m.forward_s)),
+        median(ours.iter().map(memory)) / 1e6,
+        ratio(ours, full, memory),
     );
-    match theirs {
-        None => {}
-        Some(none) if none.is_empty() => row.push_str(" - | - | - | - | - |"),
-        Some(theirs) => {
-            let their = Typical::of(theirs);
-            // Writing to a string can't fail.
+    match theirs.is_empty() {
+        true if with_peer => row.push_str(" - | - | - | - | - |"),
+        true => {}
+        // Writing to a string can't fail.
+        false => {
             let _ = write!(
                 row,
                 " {:.3} | {:.3} | {:.0} | {:.2} | {:.2} |",
-                their.step_s,
-                their.forward_s,
-                their.memory_bytes / 1e6,
-                our.step_s / their.step_s,
-                our.memory_bytes / their.memory_bytes
+                median(theirs.iter().map(step)),
+                median(theirs.iter().map(|m| m.forward_s)),
+                median(theirs.iter().map(memory)) / 1e6,
+                ratio(ours, theirs, step),
+                ratio(ours, theirs, memory),
             );
         }
     }
@@ -230,10 +227,23 @@ fn row(shape: &str, method: &str, ours: &[Measured], theirs: Option<&Vec<Measure
     row
 }
 
-fn median(measured: &[Measured], value: impl Fn(&Measured) -> f64) -> f64 {
-    let mut values: Vec<f64> = measured.iter().map(value).collect();
+/// The median of the rounds' ratios.
+fn ratio(ours: &[Measured], others: &[Measured], value: impl Fn(&Measured) -> f64) -> f64 {
+    median(ours.iter().zip(others).map(|(our, other)| value(our) / value(other)))
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    middle(&sorted(values))
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values
+}
+
+fn middle(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 2]
 }
 
 #[cfg(test)]
@@ -241,15 +251,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_compares_medians() {
+    fn a_row_compares_round_by_round() {
         let measured = |step_s: f64| Measured { step_s, forward_s: 0.5, peak_memory_bytes: 2e8, trainable: 7 };
-        let ours = [measured(3.0), measured(1.0), measured(2.0)];
-        let full = Typical { step_s: 4.0, forward_s: 1.0, memory_bytes: 4e8 };
-        let cells = "| s | lora | 7 | 2.000 | 0.50 | 0.500 | 200 | 0.50 |";
-        let of = |theirs: Option<Vec<Measured>>| row("s", "lora", &ours, theirs.as_ref(), full);
-        assert_eq!(of(Some(vec![measured(4.0)])), format!("{cells} 4.000 | 0.500 | 200 | 0.50 | 1.00 |\n"));
-        assert_eq!(of(Some(Vec::new())), format!("{cells} - | - | - | - | - |\n"));
-        assert_eq!(of(None), format!("{cells}\n"));
+        let full = [measured(4.0), measured(4.0), measured(10.0)];
+        let of = |theirs: Vec<Measured>, with_peer| {
+            let ours = vec![measured(3.0), measured(1.0), measured(5.0)];
+            row("s", "lora", &Method { ours, theirs }, &full, with_peer)
+        };
+        let cells = "| s | lora | 7 | 3.000 | 0.50 (0.25-0.75) | 0.500 | 200 | 1.00 |";
+        let theirs = vec![measured(6.0), measured(4.0), measured(10.0)];
+        assert_eq!(of(theirs, true), format!("{cells} 6.000 | 0.500 | 200 | 0.50 | 1.00 |\n"));
+        assert_eq!(of(Vec::new(), true), format!("{cells} - | - | - | - | - |\n"));
+        assert_eq!(of(Vec::new(), false), format!("{cells}\n"));
     }
 
     #[test]
