@@ -7,9 +7,18 @@
 //!
 //! Results are the same on any number of threads: no sum is split by how many there are.
 
+#[cfg(any(feature = "flex", feature = "cuda"))]
+mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
 mod portable;
+#[cfg(any(feature = "cuda", all(test, feature = "flex")))]
+mod recompute;
+#[cfg(all(test, feature = "flex"))]
+mod testing;
+
+#[cfg(feature = "cuda")]
+use burn::backend::Cuda;
 
 use burn::tensor::{Bool, Tensor};
 
@@ -28,12 +37,29 @@ pub enum Activation {
     Tanh,
 }
 
-/// Runs a pass of this crate's own where the tensors' memory can be reached, else burn's.
+#[cfg(feature = "flex")]
+autodiff::home!(burn::backend::Flex);
+#[cfg(feature = "cuda")]
+autodiff::home!(Cuda);
+
+/// Runs a pass of this crate's own where the tensors' memory can be reached, else burn's; with `keep` in front, on CUDA, one of burn's operations
+/// that keeps less.
 macro_rules! pass {
     ([$($x:ident),*], $name:ident($($argument:expr),*)) => {{
         #[cfg(feature = "flex")]
         if $(flex::holds(&$x))&&* {
             return flex::$name($($argument),*);
+        }
+        portable::$name($($argument),*)
+    }};
+    (keep [$($x:ident),*], $name:ident($($argument:expr),*)) => {{
+        #[cfg(feature = "flex")]
+        if $(flex::holds(&$x))&&* {
+            return flex::$name($($argument),*);
+        }
+        #[cfg(feature = "cuda")]
+        if $(<Cuda as autodiff::Home>::holds(&$x))&&* {
+            return recompute::On::<Cuda>::$name($($argument),*);
         }
         portable::$name($($argument),*)
     }};
@@ -65,7 +91,7 @@ pub fn low_rank<const D: usize>(
     scale: f64,
     dropout: f64,
 ) -> Tensor<D> {
-    pass!([y, x, a, b], low_rank(y, x, a, b, scale, dropout))
+    pass!(keep [y, x, a, b], low_rank(y, x, a, b, scale, dropout))
 }
 
 /// `x·W + b + s·(drop(x)·A)·B`, a linear layer with LoRA's update: [`low_rank`] of [`linear`], whose backward pass makes one gradient of x
@@ -81,7 +107,11 @@ pub fn low_rank_linear<const D: usize>(
     scale: f64,
     dropout: f64,
 ) -> Tensor<D> {
-    pass!([x, weight, a, b], low_rank_linear(x, weight, bias, [a, b], scale, dropout))
+    #[cfg(feature = "flex")]
+    if flex::holds(&x) && flex::holds(&weight) && flex::holds(&a) && flex::holds(&b) {
+        return flex::low_rank_linear(x, weight, bias, [a, b], scale, dropout);
+    }
+    low_rank(linear(x.clone(), weight, bias), x, a, b, scale, dropout)
 }
 
 /// `softmax(query·keyᵀ/√size)·value` of every head, its weights dropped with a probability, and the heads joined. Vaswani et al. 2017,
@@ -101,7 +131,7 @@ pub fn attention(
     hide: Option<&Tensor<4, Bool>>,
     dropout: f64,
 ) -> Tensor<3> {
-    pass!([query, key, value], attention(query, key, value, hide, dropout))
+    pass!(keep [query, key, value], attention(query, key, value, hide, dropout))
 }
 
 /// A non-linearity of each element.
@@ -119,7 +149,7 @@ pub fn activation<const D: usize>(x: Tensor<D>, kind: Activation) -> Tensor<D> {
 /// - `x` and output: `[.., width]`
 /// - `gamma`, `beta`: `[width]`
 pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Option<Tensor<1>>, epsilon: f64) -> Tensor<D> {
-    pass!([x, gamma], layer_norm(x, gamma, beta, epsilon))
+    pass!(keep [x, gamma], layer_norm(x, gamma, beta, epsilon))
 }
 
 /// `x ⊙ l`, each vector of the last axis by the same `l`.
@@ -128,7 +158,7 @@ pub fn layer_norm<const D: usize>(x: Tensor<D>, gamma: Tensor<1>, beta: Option<T
 /// - `x` and output: `[.., width]`
 /// - `l`: `[width]`
 pub fn scale<const D: usize>(x: Tensor<D>, l: Tensor<1>) -> Tensor<D> {
-    pass!([x, l], scale(x, l))
+    pass!(keep [x, l], scale(x, l))
 }
 
 /// `f(x) ⊙ l`, for what follows a non-linearity: with a pass of this crate's own f(x) is made again for the gradient of l, and not kept beside
@@ -138,7 +168,7 @@ pub fn scale<const D: usize>(x: Tensor<D>, l: Tensor<1>) -> Tensor<D> {
 /// - `x` and output: `[.., width]`
 /// - `l`: `[width]`
 pub fn activation_scale<const D: usize>(x: Tensor<D>, kind: Activation, l: Tensor<1>) -> Tensor<D> {
-    pass!([x, l], activation_scale(x, kind, l))
+    pass!(keep [x, l], activation_scale(x, kind, l))
 }
 
 /// Zeroes values with a probability and scales the others by its complement. Srivastava et al. 2014, JMLR 15. The device's generator

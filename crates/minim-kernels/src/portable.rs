@@ -2,9 +2,8 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
-use burn::nn::DropoutConfig;
 use burn::tensor::activation::{gelu, gelu_approximate, relu, sigmoid, silu, softmax, tanh};
-use burn::tensor::{Bool, FloatDType, Tensor, module};
+use burn::tensor::{Bool, DType, Device, Distribution, FloatDType, Shape, Tensor, module};
 
 use crate::Activation;
 
@@ -20,22 +19,15 @@ pub(crate) fn low_rank<const D: usize>(
     scale: f64,
     dropout: f64,
 ) -> Tensor<D> {
-    let x = self::dropout(x, dropout);
     // The scale goes on the narrow side: [.., r] instead of [.., out].
-    let update = module::linear(module::linear(x, a, None) * scale, b, None);
+    let update = module::linear(module::linear(self::dropout(x, dropout), a, None) * scale, b, None);
     let dtype = y.dtype();
-    y + if update.dtype() == dtype { update } else { update.cast(dtype) }
+    y + in_precision(update, dtype)
 }
 
-pub(crate) fn low_rank_linear<const D: usize>(
-    x: Tensor<D>,
-    weight: Tensor<2>,
-    bias: Option<Tensor<1>>,
-    [a, b]: [Tensor<2>; 2],
-    scale: f64,
-    dropout: f64,
-) -> Tensor<D> {
-    low_rank(linear(x.clone(), weight, bias), x, a, b, scale, dropout)
+/// The tensor in a precision that it may have.
+pub(crate) fn in_precision<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if x.dtype() == dtype { x } else { x.cast(dtype) }
 }
 
 pub(crate) fn attention(
@@ -46,6 +38,13 @@ pub(crate) fn attention(
     dropout: f64,
 ) -> Tensor<3> {
     let ([batch, heads, seq, size], dtype) = (query.dims(), query.dtype());
+    let weights = in_precision(attention_weights(query, key, hide), dtype);
+    self::dropout(weights, dropout).matmul(value).swap_dims(1, 2).reshape([batch, seq, heads * size])
+}
+
+/// `softmax(query·keyᵀ/√size)` in 32 bits, `[batch, heads, seq, keys]`.
+pub(crate) fn attention_weights(query: Tensor<4>, key: Tensor<4>, hide: Option<&Tensor<4, Bool>>) -> Tensor<4> {
+    let [batch, heads, seq, size] = query.dims();
     let keys = key.dims()[2];
     // The query is scaled, not the scores: the same to rounding, and fewer products.
     let mut scores = (query * (size as f64).powf(-0.5)).matmul(key.swap_dims(2, 3));
@@ -54,8 +53,7 @@ pub(crate) fn attention(
         scores = scores.mask_fill(hide.clone().expand([batch, heads, seq, keys]), -1e30);
     }
     // The sum of a row needs more bits than its terms; transformers takes the softmax in fp32 too.
-    let weights = self::dropout(softmax(scores.cast(FloatDType::F32), 3).cast(dtype), dropout);
-    weights.matmul(value).swap_dims(1, 2).reshape([batch, seq, heads * size])
+    softmax(in_precision(scores, DType::F32), 3)
 }
 
 pub(crate) fn activation<const D: usize>(x: Tensor<D>, kind: Activation) -> Tensor<D> {
@@ -65,12 +63,28 @@ pub(crate) fn activation<const D: usize>(x: Tensor<D>, kind: Activation) -> Tens
         Activation::Gelu if !x.is_autodiff() => gelu(x),
         Activation::GeluTanh if !x.is_autodiff() => gelu_approximate(x),
         Activation::Silu if !x.is_autodiff() => silu(x),
-        Activation::Gelu => along_slope(x, |x| {
+        kind => {
+            let dtype = x.dtype();
+            let point = x.clone().detach();
+            let (value, slope) = curve(point.clone().cast(FloatDType::F32), kind);
+            // The difference is 0, and its gradient is that of x.
+            value.cast(dtype) + (x - point) * slope.cast(dtype)
+        }
+    }
+}
+
+/// f(x) and its slope at x.
+///
+/// Left to itself burn keeps a tensor of each of f's steps, and takes the slope of the tanh approximation for that of GELU wherever a backend
+/// has no better one (its default `gelu_backward`; off by up to 1e-3). x is expected in 32 bits, in which PyTorch computes both.
+pub(crate) fn curve<const D: usize>(x: Tensor<D>, kind: Activation) -> (Tensor<D>, Tensor<D>) {
+    match kind {
+        Activation::Gelu => {
             let probability = (x.clone() * FRAC_1_SQRT_2).erf().add_scalar(1.0) * 0.5;
             let density = (x.clone() * x.clone() * -0.5).exp() * (0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI);
             (x.clone() * probability.clone(), probability + x * density)
-        }),
-        Activation::GeluTanh => along_slope(x, |x| {
+        }
+        Activation::GeluTanh => {
             // (1 + tanh u)/2 is the logistic function of 2·u.
             let squared = x.clone() * x.clone();
             let twice = 2.0 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI;
@@ -78,25 +92,18 @@ pub(crate) fn activation<const D: usize>(x: Tensor<D>, kind: Activation) -> Tens
             let slope = (squared * (3.0 * 0.044_715)).add_scalar(1.0) * twice;
             let y = x * share.clone();
             (y.clone(), share.clone() + y * share.neg().add_scalar(1.0) * slope)
-        }),
-        Activation::Silu => along_slope(x, |x| {
+        }
+        Activation::Relu => (relu(x.clone()), x.lower_equal_elem(0.0).bool_not().float()),
+        Activation::Silu => {
             let share = sigmoid(x.clone());
             let y = x * share.clone();
             (y.clone(), share.clone() + y * share.neg().add_scalar(1.0))
-        }),
+        }
+        Activation::Tanh => {
+            let y = tanh(x);
+            (y.clone(), (y.clone() * y).neg().add_scalar(1.0))
+        }
     }
-}
-
-/// `f(x)` by a function that gives values and slopes, of which autodiff keeps the slopes and nothing else.
-///
-/// Left to itself burn keeps a tensor of each of f's steps, and takes the slope of the tanh approximation for that of GELU wherever a backend
-/// has no better one (its default `gelu_backward`; off by up to 1e-3). Both are computed in 32 bits, as PyTorch does.
-fn along_slope<const D: usize>(x: Tensor<D>, f: impl FnOnce(Tensor<D>) -> (Tensor<D>, Tensor<D>)) -> Tensor<D> {
-    let dtype = x.dtype();
-    let point = x.clone().detach();
-    let (value, slope) = f(point.clone().cast(FloatDType::F32));
-    // The difference is 0, and its gradient is that of x.
-    value.cast(dtype) + (x - point) * slope.cast(dtype)
 }
 
 pub(crate) fn layer_norm<const D: usize>(
@@ -121,9 +128,38 @@ pub(crate) fn activation_scale<const D: usize>(x: Tensor<D>, kind: Activation, l
     scale(activation(x, kind), l)
 }
 
+/// Which values are dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Mask<const D: usize> {
+    /// A byte for each value where a backend has it so, a quarter of what factors would take.
+    dropped: Tensor<D, Bool>,
+    /// What the others are multiplied with.
+    keep: f64,
+}
+
+impl<const D: usize> Mask<D> {
+    /// A mask on a device, by its generator; none if nothing is to be dropped.
+    pub(crate) fn new(shape: Shape, probability: f64, device: &Device) -> Option<Self> {
+        let keep = 1.0 / (1.0 - probability);
+        (probability > 0.0).then(|| {
+            let drawn = Tensor::<D>::random(shape, Distribution::Bernoulli(probability), (device, DType::F32));
+            Self { dropped: drawn.greater_elem(0.5), keep }
+        })
+    }
+
+    /// The values with some of them dropped. Autodiff keeps the mask and nothing else.
+    pub(crate) fn on(&self, x: Tensor<D>) -> Tensor<D> {
+        x.mask_fill(self.dropped.clone(), 0.0) * self.keep
+    }
+}
+
 pub(crate) fn dropout<const D: usize>(x: Tensor<D>, probability: f64) -> Tensor<D> {
-    // A new layer's flag says that it is in training; burn asks for autodiff beside it.
-    DropoutConfig::new(probability).init().forward(x)
+    let device = x.device();
+    let mask = if device.is_autodiff() { Mask::new(x.shape(), probability, &device) } else { None };
+    match mask {
+        Some(mask) => mask.on(x),
+        None => x,
+    }
 }
 
 pub(crate) fn dropout_add<const D: usize>(x: Tensor<D>, residual: Tensor<D>, probability: f64) -> Tensor<D> {

@@ -10,8 +10,8 @@ use super::tree::Tree;
 /// The only crate that may choose a backend.
 pub(super) const ENGINE: &str = "minim-engine";
 
-/// Has passes of its own over one backend's memory, which its feature of this name turns on.
-pub(super) const KERNELS: (&str, &str) = ("minim-kernels", "flex");
+/// Has operations of its own for two backends, which its features of these names turn on.
+pub(super) const KERNELS: (&str, [&str; 2]) = ("minim-kernels", ["flex", "cuda"]);
 
 /// Backends: burn's features of these names, and this workspace's own.
 pub(super) const BACKENDS: [&str; 13] = [
@@ -152,7 +152,7 @@ impl<'t> Manifest<'t> {
         }
         for feature in &self.features {
             let backend = feature.strip_prefix("burn/").filter(|backend| BACKENDS.contains(backend));
-            let backend = backend.filter(|backend| (self.name.as_str(), *backend) != KERNELS);
+            let backend = backend.filter(|backend| self.name != KERNELS.0 || !KERNELS.1.contains(backend));
             if let Some(backend) = backend {
                 let message = format!("a feature turns on burn's backend `{backend}`; only {ENGINE} chooses a backend");
                 findings.push(Finding::new(self.path, 1, message));
@@ -306,7 +306,8 @@ mod tests {
         let kernels =
             |backend| format!("[package]\nname = \"minim-kernels\"\n[features]\n{backend} = [\"burn/{backend}\"]\n");
         check("crates/minim-kernels/Cargo.toml", &kernels("flex"), &[]);
-        check("crates/minim-kernels/Cargo.toml", &kernels("cuda"), &[(1, "backend `cuda`")]);
+        check("crates/minim-kernels/Cargo.toml", &kernels("cuda"), &[]);
+        check("crates/minim-kernels/Cargo.toml", &kernels("wgpu"), &[(1, "backend `wgpu`")]);
         let always = with("minim-kernels", "dependencies");
         check("crates/minim-kernels/Cargo.toml", &always, &[(4, message)]);
     }

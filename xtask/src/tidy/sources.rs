@@ -21,7 +21,7 @@ pub(super) fn scan(tree: &Tree) -> Vec<Finding> {
     for (path, text) in tree.texts(".rs").filter(|(path, _)| !path.starts_with("third-party/")) {
         findings.extend(length(path, text));
         findings.extend(docs(path, text));
-        let own = (path == format!("crates/{}/src/lib.rs", KERNELS.0)).then_some(KERNELS.1);
+        let own: &[&str] = if path == format!("crates/{}/src/lib.rs", KERNELS.0) { &KERNELS.1 } else { &[] };
         let Some(line) = backend_line(text, own) else {
             continue;
         };
@@ -73,8 +73,8 @@ fn docs(path: &str, text: &str) -> Option<Finding> {
 
 /// The first line, from 1, that names a backend in a `cfg`.
 /// The first line that asks for a backend other than the file's own.
-fn backend_line(text: &str, own: Option<&str>) -> Option<usize> {
-    let others = || BACKENDS.iter().filter(|backend| own != Some(backend));
+fn backend_line(text: &str, own: &[&str]) -> Option<usize> {
+    let others = || BACKENDS.iter().filter(|backend| !own.contains(backend));
     let names = |line: &str| others().any(|backend| line.replace(' ', "").contains(&format!("feature=\"{backend}\"")));
     text.lines().position(names).map(|at| at + 1)
 }
@@ -121,9 +121,12 @@ mod tests {
             ],
             &[("crates/minim-models/src/bert.rs", 2), ("crates/minim-engine/src/b.rs", 2)],
         );
-        let flex = cfg.replace("cuda", "flex");
-        check(&[("crates/minim-kernels/src/lib.rs", &flex)], &[]);
-        check(&[("crates/minim-kernels/src/linear.rs", &flex)], &[("crates/minim-kernels/src/linear.rs", 2)]);
-        check(&[("crates/minim-kernels/src/lib.rs", cfg)], &[("crates/minim-kernels/src/lib.rs", 2)]);
+        for backend in KERNELS.1 {
+            let own = cfg.replace("cuda", backend);
+            check(&[("crates/minim-kernels/src/lib.rs", &own)], &[]);
+            check(&[("crates/minim-kernels/src/linear.rs", &own)], &[("crates/minim-kernels/src/linear.rs", 2)]);
+        }
+        let other = cfg.replace("cuda", "wgpu");
+        check(&[("crates/minim-kernels/src/lib.rs", &other)], &[("crates/minim-kernels/src/lib.rs", 2)]);
     }
 }

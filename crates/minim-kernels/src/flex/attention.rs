@@ -1,14 +1,14 @@
 use burn::backend::flex::{FlexTensor, Layout};
-use burn::backend::{Autodiff, Flex, TensorMetadata};
+use burn::backend::{Autodiff, TensorMetadata};
 use burn::tensor::{Bool, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::autodiff::{Operation, run};
 use super::dropout::Mask;
 use super::memory::tensor;
 use super::product::{Cores, Matrix, Place, multiply};
 use super::vector::{exp, largest, sum, sum_of};
 use super::wide::wide;
+use super::{Flex, Operation, run};
 
 /// Scores that a task holds at once: rows of queries by all keys, so few that they stay in a core's own memory.
 const SCORES: usize = 1 << 15;
@@ -140,7 +140,7 @@ impl Attention {
     }
 }
 
-impl Operation<3> for Attention {
+impl Operation<Flex, 3> for Attention {
     type Kept = Kept;
 
     fn forward(&self, [query, key, value]: [FlexTensor; 3], _: [bool; 3]) -> (FlexTensor, Kept) {

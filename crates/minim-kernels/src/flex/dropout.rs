@@ -2,8 +2,8 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Device, Distribution, Tensor};
 
-use super::autodiff::{Operation, run};
 use super::memory::{PART, Values, filled, rewritten, tensor};
+use super::{Flex, Operation, run};
 
 /// Which values are dropped, not as a tensor but as the numbers it is made from.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +141,7 @@ pub(crate) fn dropout_add<const D: usize>(x: Tensor<D>, residual: Tensor<D>, pro
     run(Joined(Mask::new(probability, &x.device())), [x.into(), residual.into()])
 }
 
-impl Operation<1> for Mask {
+impl Operation<Flex, 1> for Mask {
     type Kept = ();
 
     fn forward(&self, [x]: [FlexTensor; 1], _: [bool; 1]) -> (FlexTensor, ()) {
@@ -157,7 +157,7 @@ impl Operation<1> for Mask {
 #[derive(Debug, Clone)]
 struct Joined(Option<Mask>);
 
-impl Operation<2> for Joined {
+impl Operation<Flex, 2> for Joined {
     type Kept = ();
 
     fn forward(&self, [x, residual]: [FlexTensor; 2], _: [bool; 2]) -> (FlexTensor, ()) {

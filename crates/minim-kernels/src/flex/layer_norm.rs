@@ -3,10 +3,10 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::autodiff::{Operation, run};
 use super::memory::{ROWS, Values, filled, partial_sums, rewritten, rows_of, tensor};
 use super::vector::{sum, sum_of, sum_of_three};
 use super::wide::wide;
+use super::{Flex, Operation, run};
 
 /// `γ·x̂ + β`, `x̂ = (x - mean)/√(variance + ε)`.
 #[derive(Debug, Clone)]
@@ -138,7 +138,7 @@ impl LayerNorm {
     }
 }
 
-impl Operation<2> for LayerNorm {
+impl Operation<Flex, 2> for LayerNorm {
     type Kept = Kept;
 
     fn forward(&self, [x, gamma]: [FlexTensor; 2], _: [bool; 2]) -> (FlexTensor, Kept) {
@@ -151,7 +151,7 @@ impl Operation<2> for LayerNorm {
     }
 }
 
-impl Operation<3> for LayerNorm {
+impl Operation<Flex, 3> for LayerNorm {
     type Kept = Kept;
 
     fn forward(&self, [x, gamma, beta]: [FlexTensor; 3], _: [bool; 3]) -> (FlexTensor, Kept) {

@@ -2,9 +2,9 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
 
-use super::autodiff::{Operation, run};
 use super::memory::{ROWS, Values, filled, partial_sums, rows_of, tensor};
 use super::product::{Cores, Matrix, Place, multiply, product};
+use super::{Flex, Operation, run};
 
 #[derive(Debug, Clone)]
 struct Linear;
@@ -96,7 +96,7 @@ pub(super) fn backward(kept: Kept, gradient: &[f32], outputs: usize) -> [Option<
     [dx, dw]
 }
 
-impl Operation<2> for Linear {
+impl Operation<Flex, 2> for Linear {
     type Kept = Kept;
 
     fn forward(&self, [x, weight]: [FlexTensor; 2], wanted: [bool; 2]) -> (FlexTensor, Kept) {
@@ -109,7 +109,7 @@ impl Operation<2> for Linear {
     }
 }
 
-impl Operation<3> for Linear {
+impl Operation<Flex, 3> for Linear {
     type Kept = Kept;
 
     fn forward(&self, [x, weight, bias]: [FlexTensor; 3], wanted: [bool; 3]) -> (FlexTensor, Kept) {

@@ -3,12 +3,12 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
 use rayon::prelude::*;
 
-use super::autodiff::{Operation, run};
 use super::dropout::Mask;
 use super::linear::{self, sum_of_rows, with_matrix};
 use super::memory::{Values, owned, rows_of, tensor, total};
 use super::product::{Cores, Matrix, Place, multiply};
 use super::wide::wide;
+use super::{Flex, Operation, run};
 
 /// `y + s·(drop(x)·A)·B`
 #[derive(Debug, Clone)]
@@ -230,7 +230,7 @@ enum Dx {
     Onto(FlexTensor),
 }
 
-impl Operation<4> for LowRank {
+impl Operation<Flex, 4> for LowRank {
     type Kept = Kept;
 
     fn forward(&self, [y, x, a, b]: [FlexTensor; 4], [_, _, of_a, of_b]: [bool; 4]) -> (FlexTensor, Kept) {
@@ -264,7 +264,7 @@ impl LowRankLinear {
     }
 }
 
-impl Operation<4> for LowRankLinear {
+impl Operation<Flex, 4> for LowRankLinear {
     type Kept = (linear::Kept, Kept);
 
     fn forward(&self, inputs: [FlexTensor; 4], wanted: [bool; 4]) -> (FlexTensor, Self::Kept) {
@@ -276,7 +276,7 @@ impl Operation<4> for LowRankLinear {
     }
 }
 
-impl Operation<5> for LowRankLinear {
+impl Operation<Flex, 5> for LowRankLinear {
     type Kept = (linear::Kept, Kept);
 
     fn forward(&self, inputs: [FlexTensor; 5], wanted: [bool; 5]) -> (FlexTensor, Self::Kept) {

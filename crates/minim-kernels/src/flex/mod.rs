@@ -1,7 +1,6 @@
 //! Passes over the memory of tensors of burn's CPU backend.
 
 mod attention;
-mod autodiff;
 mod dropout;
 mod layer_norm;
 mod linear;
@@ -15,7 +14,7 @@ mod tests;
 mod vector;
 mod wide;
 
-use burn::backend::{Autodiff, Flex};
+use burn::backend::Flex;
 use burn::tensor::{DType, Device, Tensor};
 
 pub(crate) use self::attention::attention;
@@ -25,11 +24,14 @@ pub(crate) use self::linear::linear;
 pub(crate) use self::low_rank::{low_rank, low_rank_linear};
 pub(crate) use self::pointwise::activation;
 pub(crate) use self::scale::{activation_scale, scale};
+use crate::autodiff::{Home, Input, Operation};
 
 /// Whether these passes can work on a tensor: it lies here, it is not empty, and its backward pass, if there is one, is not burn's with gradient
 /// checkpointing, which is another backend.
 pub(crate) fn holds<const D: usize>(x: &Tensor<D>) -> bool {
-    let device = x.device();
-    let backward = !device.is_autodiff() || x.clone().try_into_primitive::<Autodiff<Flex>>().is_ok();
-    x.dtype() == DType::F32 && x.shape().num_elements() > 0 && device.inner() == Device::flex() && backward
+    x.dtype() == DType::F32 && x.shape().num_elements() > 0 && x.device().inner() == Device::flex() && Flex::holds(x)
+}
+
+fn run<O: Operation<Flex, N>, const N: usize, const D: usize>(operation: O, inputs: [Input<Flex>; N]) -> Tensor<D> {
+    crate::autodiff::run(operation, inputs)
 }

@@ -2,9 +2,9 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
-use super::autodiff::{Operation, run};
 use super::memory::{PART, ROWS, Values, filled, rewritten, rewritten_with_sums, tensor};
 use super::vector::{logistic, normal};
+use super::{Flex, Operation, run};
 use crate::Activation;
 
 /// `f(x)`, by the input of which its slope is found again.
@@ -121,7 +121,7 @@ fn scaled_slopes<C: Curve>(x: &[f32], gradient: FlexTensor, l: &[f32]) -> (FlexT
     )
 }
 
-impl Operation<1> for Pointwise {
+impl Operation<Flex, 1> for Pointwise {
     type Kept = Option<FlexTensor>;
 
     fn forward(&self, [x]: [FlexTensor; 1], [wanted]: [bool; 1]) -> (FlexTensor, Self::Kept) {

@@ -2,8 +2,8 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Shape, Tensor};
 
-use super::autodiff::{Operation, run};
 use super::memory::{ROWS, Values, rewritten, rewritten_with_sums, rows_of, tensor};
+use super::{Flex, Operation, run};
 use crate::Activation;
 
 /// `x ⊙ l`
@@ -76,7 +76,7 @@ fn back(x: &[f32], gradient: FlexTensor, l: &[f32]) -> (FlexTensor, Vec<f32>) {
     )
 }
 
-impl Operation<2> for Scale {
+impl Operation<Flex, 2> for Scale {
     type Kept = (Kept, FlexTensor);
 
     fn forward(&self, [x, l]: [FlexTensor; 2], [_, of_l]: [bool; 2]) -> (FlexTensor, Self::Kept) {
@@ -113,7 +113,7 @@ impl Operation<2> for Scale {
     }
 }
 
-impl Operation<2> for ActivationScale {
+impl Operation<Flex, 2> for ActivationScale {
     type Kept = [FlexTensor; 2];
 
     fn forward(&self, [x, l]: [FlexTensor; 2], _: [bool; 2]) -> (FlexTensor, Self::Kept) {

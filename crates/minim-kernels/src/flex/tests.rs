@@ -1,67 +1,11 @@
 //! Every pass against burn's own operations: outputs, and gradients of all inputs.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use burn::tensor::{Bool, Device, Distribution, Tensor, TensorData};
 
 use super::dropout::Mask;
 use super::vector::{exp, normal};
+use crate::testing::{Flat, assert_close, device, flat, heads, numbers, run, seeded, values};
 use crate::{Activation, portable};
-
-type Flat = Tensor<1>;
-
-fn device() -> Device {
-    Device::flex().autodiff()
-}
-
-/// Fixed numbers around 0; `salt` gives others.
-fn numbers(count: usize, salt: u32) -> Vec<f32> {
-    let mut state = 12_345_u32.wrapping_add(salt.wrapping_mul(0x9e37_79b9));
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
-    };
-    (0..count).map(|_| 2.0 * (next() + next())).collect()
-}
-
-fn flat(values: &[f32], device: &Device) -> Flat {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
-}
-
-/// The device's generator, which is the process's, at the start of a seed: nothing else draws from it before the guard is gone.
-fn seeded(seed: u64) -> MutexGuard<'static, ()> {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    let alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    device().seed(seed);
-    alone
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().iter::<f32>().collect()
-}
-
-/// The output of `f` on inputs of these sizes, and the gradients of the inputs for a fixed gradient of the output.
-fn run<const D: usize>(sizes: &[usize], f: impl Fn(Vec<Flat>) -> Tensor<D>) -> Vec<Vec<f32>> {
-    let inputs: Vec<Flat> = (0_u32..).zip(sizes).map(|(salt, &n)| flat(&numbers(n, salt), &device())).collect();
-    let inputs: Vec<Flat> = inputs.into_iter().map(Tensor::require_grad).collect();
-    let _alone = seeded(17);
-    let output = f(inputs.clone());
-    let count = output.shape().num_elements();
-    let output = output.reshape([count]);
-    let gradients = (output.clone() * flat(&numbers(count, 99), &device())).sum().backward();
-    let gradient = |input: &Flat| values(input.grad(&gradients).expect("every input has a gradient"));
-    std::iter::once(values(output.clone().detach())).chain(inputs.iter().map(gradient)).collect()
-}
-
-fn assert_close(found: &[Vec<f32>], expected: &[Vec<f32>], name: &str) {
-    for (number, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert_eq!(found.len(), expected.len(), "{name}: {number}");
-        let largest = expected.iter().fold(0.1_f32, |largest, x| largest.max(x.abs()));
-        for (place, (a, b)) in found.iter().zip(expected).enumerate() {
-            assert!((a - b).abs() < 1e-5 * largest, "{name}, tensor {number}, place {place}: {a}, expected {b}");
-        }
-    }
-}
 
 /// The pass and burn's operations give the same, on autodiff tensors and, the output, on plain ones.
 fn same<const D: usize>(
@@ -202,10 +146,6 @@ fn an_output_that_others_see_is_not_written_over() {
     super::low_rank(y.clone(), x, a, b, 1.0, 0.0);
     super::dropout_add(y.clone(), Tensor::ones([2, 4], &device), 0.0);
     assert_eq!(values(y), numbers(8, 0));
-}
-
-fn heads(t: &Flat, [batch, rows, heads, size]: [usize; 4]) -> Tensor<4> {
-    t.clone().reshape([batch, rows, heads, size]).swap_dims(1, 2)
 }
 
 #[test]
