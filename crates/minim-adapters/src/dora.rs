@@ -51,10 +51,7 @@ impl Lora {
         let rescaling = like(self.rescaling(weight.detached(), magnitude), &x).unsqueeze::<D>();
         let base = weight.product(x.clone(), None);
         let y = match (self.dropout.rate_on(&x) > 0.0).then(|| self.dropout.forward(x.clone())) {
-            None => {
-                let x = like(x, &self.a.val());
-                low_rank(base, x, self.a.val(), self.b.val(), self.scale, 0.0) * rescaling
-            }
+            None => low_rank(base, x, self.a.val(), self.b.val(), self.scale, 0.0) * rescaling,
             Some(dropped) => {
                 let update = self.update(dropped.clone(), &base);
                 base + weight.product(dropped, None) * (rescaling.clone() - 1.0) + update * rescaling

@@ -3,7 +3,6 @@ use minim_kernels::{linear, low_rank, low_rank_linear};
 
 use crate::Quantised;
 use crate::dora::constant;
-use crate::parameter::like;
 
 /// The weight of a layer as an adapter sees it.
 #[derive(Debug)]
@@ -54,8 +53,7 @@ impl Weight<'_> {
             // A frozen base may be held in fewer bits than the factors.
             _ => {
                 let [a, b] = factors;
-                let base = self.product(x.clone(), bias);
-                low_rank(base, like(x, &a), a, b, scale, dropout)
+                low_rank(self.product(x.clone(), bias), x, a, b, scale, dropout)
             }
         }
     }

@@ -371,7 +371,7 @@ impl Cli {
                 match report.passed() {
                     true => Ok(()),
                     false => Err(Error::Training(
-                        "logits or gradients differ by more than the tolerance; see the report above".into(),
+                        "logits or gradients differ by more than the tolerance, or dropout does not hold; see the report above".into(),
                     )),
                 }
             }

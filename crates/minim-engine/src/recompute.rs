@@ -22,18 +22,17 @@ pub fn recompute(
     loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
 ) -> (Tensor<1>, GradientsParams) {
     let device = batch.ids.device();
-    let seed = |layer: usize| step.wrapping_mul(LAYERS).wrapping_add(layer as u64);
     let mut collected = Collected { gradients: None, params: GradientsParams::new() };
     let mut trained = Trained(0);
     model.visit(&mut trained);
 
-    device.seed(step.wrapping_mul(LAYERS).wrapping_sub(1));
+    device.seed(seed_of(step, None));
     let stages = model.stages(batch);
     let mut inputs = Vec::with_capacity(stages.layers.len());
     let mut hidden = stages.embedded.clone().detach();
     for (place, layer) in stages.layers.iter().enumerate() {
         inputs.push(hidden.clone());
-        device.seed(seed(place));
+        device.seed(seed_of(step, Some(place)));
         let input = hidden.require_grad();
         hidden = layer(input.clone()).detach();
         forget(input);
@@ -56,7 +55,7 @@ pub fn recompute(
         }
         let (Some(above), Some(input)) = (gradient.take(), inputs.pop()) else { break };
         let input = input.require_grad();
-        device.seed(seed(place));
+        device.seed(seed_of(step, Some(place)));
         let mut gradients = dot(layer(input.clone()), above).backward();
         gradient = input.grad_remove(&mut gradients);
         collected.take(gradients, model);
@@ -66,6 +65,12 @@ pub fn recompute(
         collected.take(dot(stages.embedded, above).backward(), model);
     }
     (value.detach(), collected.params)
+}
+
+/// What the device's generator is seeded with before a layer of a step, or before what comes ahead of all layers.
+pub(crate) fn seed_of(step: u64, layer: Option<usize>) -> u64 {
+    let first = step.wrapping_mul(LAYERS);
+    layer.map_or(first.wrapping_sub(1), |layer| first.wrapping_add(layer as u64))
 }
 
 /// Frees what was computed from `input` and is out of anybody's reach: burn-autodiff looks for that in backward passes only, so this is a tiny one.

@@ -108,7 +108,9 @@ impl SupervisedLearningStrategy<Learnable> for Strategy {
                 learner.optimizer_step(gradients);
                 step += 1;
                 outcome.time.observe(&trained);
-                losses.push(output.item.loss.clone());
+                // A tensor of its own, not a clone: the item goes to burn-train's thread, and of a tensor that two threads hold burn-fusion
+                // 0.22.1 may free the memory when the one drops it, while the other is about to register its use.
+                losses.push(output.item.loss.clone() * 1.0);
                 let item = TrainingItem::new(output.item, batches.progress(), Some(step), Some(learner.lr_current()));
                 interrupter.fail_on_error(events.process_train(LearnerEvent::ProcessedItem(item)));
 

@@ -3,9 +3,11 @@
 //!
 //! Each works on every burn backend, through burn's own operations. With the feature `flex` and tensors of 32-bit floats in this process's
 //! memory (burn's CPU backend), each is a pass or two of this crate's own over all cores, and its backward pass keeps less: attention keeps no
-//! scores and dropout no mask; both are made again. `docs/benchmarks/training.md` says what that is worth.
+//! scores and dropout no mask; both are made again. `docs/benchmarks/training.md` says what that is worth. With the feature `cuda` and tensors on
+//! such a device, attention, LoRA's update, normalisation and scaling stay burn's operations and have backward passes that keep less:
+//! `docs/benchmarks/cuda-emulated.md`. burn's gradient checkpointing, where it is on, decides for itself.
 //!
-//! Results are the same on any number of threads: no sum is split by how many there are.
+//! On the CPU results are the same on any number of threads: no sum is split by how many there are.
 
 #[cfg(any(feature = "flex", feature = "cuda"))]
 mod autodiff;
@@ -76,7 +78,7 @@ pub fn linear<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tens
     pass!([x, weight], linear(x, weight, bias))
 }
 
-/// `y + s·(drop(x)·A)·B`, LoRA's update of a layer's output.
+/// `y + s·(drop(x)·A)·B`, LoRA's update of a layer's output, computed in the precision of the factors and given in that of y.
 ///
 /// # Shapes
 /// - `y`, output: `[.., out]`

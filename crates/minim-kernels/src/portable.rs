@@ -19,8 +19,9 @@ pub(crate) fn low_rank<const D: usize>(
     scale: f64,
     dropout: f64,
 ) -> Tensor<D> {
+    let x = self::dropout(in_precision(x, a.dtype()), dropout);
     // The scale goes on the narrow side: [.., r] instead of [.., out].
-    let update = module::linear(module::linear(self::dropout(x, dropout), a, None) * scale, b, None);
+    let update = module::linear(module::linear(x, a, None) * scale, b, None);
     let dtype = y.dtype();
     y + in_precision(update, dtype)
 }

@@ -49,6 +49,7 @@ struct LowRankKept<const D: usize> {
     b: Tensor<2>,
     /// `s·drop(x)·A`, if B is trained.
     down: Option<Tensor<D>>,
+    /// Those of x.
     dims: [usize; D],
     dtype: DType,
 }
@@ -78,7 +79,8 @@ impl<B: Home, const D: usize> Operation<B, 4> for LowRank<D> {
         let [y, x] = [y, x].map(B::lift::<D>);
         let [a, b] = [a, b].map(B::lift::<2>);
         let (dims, dtype) = (x.dims(), x.dtype());
-        let down = module::linear(dropped(x.clone(), self.mask.as_ref()), a.clone(), None) * self.scale;
+        let into = dropped(in_precision(x.clone(), a.dtype()), self.mask.as_ref());
+        let down = module::linear(into, a.clone(), None) * self.scale;
         let update = in_precision(module::linear(down.clone(), b.clone(), None), y.dtype());
         let kept = LowRankKept { x: of_a.then_some(x), a, b, down: of_b.then_some(down), dims, dtype };
         (lower::<B, D>(y + update), kept)
@@ -93,14 +95,18 @@ impl<B: Home, const D: usize> Operation<B, 4> for LowRank<D> {
         let LowRankKept { x, a, b, down, dims, dtype } = kept;
         let rows = dims[..D - 1].iter().product::<usize>();
         let [inputs, rank, outputs] = [dims[D - 1], b.dims()[0], b.dims()[1]];
-        let of_y = in_precision(B::lift::<D>(gradient.clone()), dtype).reshape([rows, outputs]);
+        let of_y = in_precision(B::lift::<D>(gradient.clone()), a.dtype()).reshape([rows, outputs]);
         let db = down.filter(|_| of_b).map(|down| down.reshape([rows, rank]).transpose().matmul(of_y.clone()));
         let of_down = (of_x || of_a).then(|| of_y.matmul(b.transpose()) * self.scale);
         let of_x = if of_x { of_down.clone() } else { None };
-        let da = of_down
-            .zip(x)
-            .map(|(of_down, x)| dropped(x, self.mask.as_ref()).reshape([rows, inputs]).transpose().matmul(of_down));
-        let dx = of_x.map(|of_down| dropped(of_down.matmul(a.transpose()).reshape(dims), self.mask.as_ref()));
+        let da = of_down.zip(x).map(|(of_down, x)| {
+            let into = dropped(in_precision(x, a.dtype()), self.mask.as_ref());
+            into.reshape([rows, inputs]).transpose().matmul(of_down)
+        });
+        let dx = of_x.map(|of_down| {
+            let dx = of_down.matmul(a.transpose()).reshape(dims);
+            in_precision(dropped(dx, self.mask.as_ref()), dtype)
+        });
         [Some(gradient), dx.map(lower::<B, D>), da.map(lower::<B, 2>), db.map(lower::<B, 2>)]
     }
 }
@@ -475,6 +481,22 @@ mod tests {
             let present = |all: [Option<Vec<f32>>; 4]| all.into_iter().flatten().collect::<Vec<_>>();
             assert_close(&present(found), &present(expected), &format!("{asked:?}"));
         }
+    }
+
+    #[test]
+    fn an_input_of_fewer_bits_than_the_factors_is_kept_as_it_is() {
+        type Update = fn(Tensor<2>, Tensor<2>, Tensor<2>, Tensor<2>, f64, f64) -> Tensor<2>;
+        let gradients = |update: Update| {
+            let inputs = [6, 4, 6, 9].map(|count| flat(&numbers(count, 5), &device()).require_grad());
+            let [y, x, a, b] = inputs.each_ref().map(Clone::clone);
+            let half = |t: Tensor<2>| t.cast(burn::tensor::FloatDType::BF16);
+            let (y, x) = (half(y.reshape([2, 3])), half(x.reshape([2, 2])));
+            let output = update(y, x, a.reshape([2, 3]), b.reshape([3, 3]), 0.5, 0.0);
+            assert_eq!(output.dtype(), DType::BF16);
+            let gradients = output.sum().backward();
+            inputs.each_ref().map(|input| values(input.grad(&gradients).expect("a gradient")))
+        };
+        assert_close(&gradients(On::<Flex>::low_rank), &gradients(portable::low_rank), "bf16 beside fp32");
     }
 
     #[test]

@@ -136,9 +136,14 @@ pub(super) fn gradients(
     model.set_precision(dtype);
     let loss = loss(&model, &batch.clone().to_device(&autodiff));
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
-    let mut collect = Collect { gradients: &gradients, path: Vec::new(), found: BTreeMap::new() };
+    Ok(collected(&model, &gradients))
+}
+
+/// Gradients by parameter.
+pub(super) fn collected(model: &Classifier, gradients: &GradientsParams) -> BTreeMap<String, Vec<f32>> {
+    let mut collect = Collect { gradients, path: Vec::new(), found: BTreeMap::new() };
     model.visit(&mut collect);
-    Ok(collect.found)
+    collect.found
 }
 
 /// Cross-entropy against the first label, for every text or token: which label it is doesn't matter to a comparison.

@@ -1,5 +1,6 @@
 //! The parity checks of the tests as a verb, for machines that have no toolchain: a GPU host with nothing but the binary and the fixtures.
 
+mod dropout;
 mod gradients;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::logits::rows;
 
+pub use dropout::DropoutCheck;
 pub use gradients::GradientCheck;
 use gradients::{CASES, gradients, relative_difference};
 
@@ -25,12 +27,16 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// Gradients: one row per case and precision.
     pub gradients: Vec<GradientCheck>,
+    /// Training with dropout, in fp32: one row per method.
+    pub dropout: Vec<DropoutCheck>,
 }
 
 impl Report {
     /// Whether every comparison stayed below its tolerance.
     pub fn passed(&self) -> bool {
-        self.checks.iter().all(|check| check.passed) && self.gradients.iter().all(|check| check.passed)
+        self.checks.iter().all(|check| check.passed)
+            && self.gradients.iter().all(|check| check.passed)
+            && self.dropout.iter().all(|check| check.passed)
     }
 }
 
@@ -177,7 +183,9 @@ pub fn selfcheck(fixtures: &Path, device: &Device, cpu: &Device, name: &str, mod
             });
         }
     }
-    Ok(Report { device: name.into(), device_name: model.into(), checks, gradients: gradient_checks })
+    let tolerance = if on_cpu { 2e-2 } else { 5e-2 };
+    let dropout = dropout::checks(fixtures, &expected.seq[1].batch(cpu), tolerance, device)?;
+    Ok(Report { device: name.into(), device_name: model.into(), checks, gradients: gradient_checks, dropout })
 }
 
 /// The largest absolute difference; infinite if the shapes differ or a value is not a number.
