@@ -12,7 +12,7 @@
 #
 # What it runs, through the binary's own verbs:
 #   selfcheck  logits in fp32 and bf16 against the committed transformers fixtures and against the CPU; gradients of every method, and of
-#              LoRA and IA3 on a base in bf16, int8 and NF4, against the CPU
+#              LoRA and IA3 on a base in bf16, int8 and NF4, against the CPU; training with dropout, with gradient checkpointing and without
 #   mini       the shipped checkpoint on a shipped synthetic sample: LoRA, IA3 and full, in fp32 and bf16, and fp32 on the CPU
 #   quantised  LoRA on a base in fp32, bf16, int8 and NF4: the shipped checkpoint, here and on the CPU, and BERT-base's shape
 #   base       the same runs in BERT-base's shape with random weights: what speed and memory look like at a real size

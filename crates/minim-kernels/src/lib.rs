@@ -5,18 +5,18 @@
 //! memory (burn's CPU backend), each is a pass or two of this crate's own over all cores, and its backward pass keeps less: attention keeps no
 //! scores and dropout no mask; both are made again. `docs/benchmarks/training.md` says what that is worth. With the feature `cuda` and tensors on
 //! such a device, attention, LoRA's update, normalisation and scaling stay burn's operations and have backward passes that keep less:
-//! `docs/benchmarks/cuda-emulated.md`. burn's gradient checkpointing, where it is on, decides for itself.
+//! `docs/benchmarks/cuda-emulated.md`. burn's own gradient checkpointing, where it is on, decides for itself.
 //!
 //! On the CPU results are the same on any number of threads: no sum is split by how many there are.
 
-#[cfg(any(feature = "flex", feature = "cuda"))]
+#[cfg(any(feature = "flex", feature = "cuda", test))]
 mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
 mod portable;
-#[cfg(any(feature = "cuda", all(test, feature = "flex")))]
+#[cfg(any(feature = "cuda", test))]
 mod recompute;
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod testing;
 
 #[cfg(feature = "cuda")]
@@ -39,7 +39,7 @@ pub enum Activation {
     Tanh,
 }
 
-#[cfg(feature = "flex")]
+#[cfg(any(feature = "flex", test))]
 autodiff::home!(burn::backend::Flex);
 #[cfg(feature = "cuda")]
 autodiff::home!(Cuda);

@@ -166,3 +166,26 @@ pub(crate) fn dropout<const D: usize>(x: Tensor<D>, probability: f64) -> Tensor<
 pub(crate) fn dropout_add<const D: usize>(x: Tensor<D>, residual: Tensor<D>, probability: f64) -> Tensor<D> {
     dropout(x, probability) + residual
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{device, seeded, values};
+
+    #[test]
+    fn dropout_zeroes_its_share_keeps_the_mean_and_sends_gradients_where_values_went() {
+        for probability in [0.1, 0.4] {
+            let _alone = seeded(11);
+            let x = Tensor::<2>::ones([300, 400], &device()).require_grad();
+            let y = dropout(x.clone(), probability);
+            let found = values(y.clone());
+            let zeros = found.iter().filter(|&&value| value == 0.0).count() as f64 / found.len() as f64;
+            assert!((zeros - probability).abs() < 5e-3, "{zeros} of {probability}");
+            let kept = (1.0 / (1.0 - probability)) as f32;
+            assert!(found.iter().all(|&value| value == 0.0 || value == kept));
+            assert_eq!(values(x.grad(&y.sum().backward()).expect("a gradient")), found);
+        }
+        let plain = Tensor::<1>::ones([9], &Device::flex());
+        assert_eq!(values(dropout(plain, 0.4)), [1.0; 9], "nothing is dropped where there is no backward pass");
+    }
+}

@@ -1,8 +1,8 @@
 //! Operations through burn's own whose backward passes keep less than burn would and compute the rest again, on backends whose memory only
 //! their own kernels reach.
 //!
-//! What is kept: of attention the queries, keys and values, and which weights were dropped, a byte for each; of LoRA's update the input and which of
-//! its values were dropped; of normalisation and of a scaled non-linearity the input, of
+//! What is kept: of attention the queries, keys and values, and which weights were dropped, a byte for each; of LoRA's update the input, which of
+//! its values were dropped, and what A made of it; of normalisation and of a scaled non-linearity the input, of
 //! scaling the output.
 
 use std::marker::PhantomData;
@@ -434,8 +434,13 @@ mod tests {
     #[test]
     fn scaling_is_burn_s_with_and_without_small_elements() {
         let rows = |t: &[Flat]| t[0].clone().reshape([2, 35, 6]);
-        // Far from 0, around 0, and 0 itself.
-        let vectors: [fn(Flat) -> Flat; 3] = [|l| l.abs() + 0.5, |l| l, |l| l * 0.0];
+        // Far from 0, around 0, 0 itself, and so near that something else stands for it; the slope of each is 1.
+        let vectors: [fn(Flat) -> Flat; 4] = [
+            |l| l.abs() + 0.5,
+            |l| l,
+            |l| l.clone() - l.detach(),
+            |l| l.clone() - l.detach() - f64::from(SMALLEST) / 2.0,
+        ];
         for (number, vector) in vectors.into_iter().enumerate() {
             let found = run(&[420, 6], |t| On::<Flex>::scale(rows(&t), vector(t[1].clone())));
             let expected = run(&[420, 6], |t| portable::scale(rows(&t), vector(t[1].clone())));
@@ -454,32 +459,99 @@ mod tests {
         }
     }
 
+    /// The gradients of the inputs that are asked for.
+    fn gradients<const D: usize>(
+        sizes: &[usize],
+        asked: usize,
+        f: impl Fn(Vec<Flat>) -> Tensor<D>,
+    ) -> Vec<Option<Vec<f32>>> {
+        let inputs = (0_u32..).zip(sizes).enumerate().map(|(number, (salt, &count))| {
+            let input = flat(&numbers(count, salt), &device());
+            if asked >> number & 1 == 1 { input.require_grad() } else { input }
+        });
+        let inputs: Vec<Flat> = inputs.collect();
+        let output = f(inputs.clone());
+        let gradients = (output.clone() * output).sum().backward();
+        inputs.iter().map(|input| input.grad(&gradients).map(values)).collect()
+    }
+
+    /// Every choice of inputs that have gradients, and the other inputs none.
+    fn same_whatever_is_frozen<const D: usize>(
+        name: &str,
+        sizes: &[usize],
+        found: impl Fn(Vec<Flat>) -> Tensor<D>,
+        expected: impl Fn(Vec<Flat>) -> Tensor<D>,
+    ) {
+        for asked in 1..1 << sizes.len() {
+            let (found, expected) = (gradients(sizes, asked, &found), gradients(sizes, asked, &expected));
+            assert_eq!(found.iter().filter(|gradient| gradient.is_some()).count(), asked.count_ones() as usize);
+            let [found, expected] = [found, expected].map(|all| all.into_iter().flatten().collect::<Vec<_>>());
+            assert_close(&found, &expected, &format!("{name}, asked {asked:b}"));
+        }
+    }
+
     #[test]
-    fn what_is_frozen_gets_no_gradient() {
-        type Update = fn(Tensor<2>, Tensor<2>, Tensor<2>, Tensor<2>, f64, f64) -> Tensor<2>;
-        let all: Vec<Vec<f32>> = [4, 4, 6, 6].into_iter().zip(0..).map(|(count, salt)| numbers(count, salt)).collect();
-        // Of y, x, A and B: each of the last three alone, and A and B as in a model's lowest layer.
-        for asked in [
-            [false, true, false, false],
-            [false, false, true, false],
-            [false, false, false, true],
-            [false, false, true, true],
-        ] {
-            let gradients = |update: Update| {
-                let inputs: [Flat; 4] = std::array::from_fn(|number| {
-                    let tensor = flat(&all[number], &device());
-                    if asked[number] { tensor.require_grad() } else { tensor }
-                });
-                let [y, x, a, b] = &inputs;
-                let [y, x] = [y, x].map(|t| t.clone().reshape([2, 2]));
-                let gradients =
-                    update(y, x, a.clone().reshape([2, 3]), b.clone().reshape([3, 2]), 0.5, 0.0).sum().backward();
-                inputs.each_ref().map(|input| input.grad(&gradients).map(values))
-            };
-            let (found, expected) = (gradients(On::<Flex>::low_rank), gradients(portable::low_rank));
-            assert_eq!(found.each_ref().map(Option::is_some), asked);
-            let present = |all: [Option<Vec<f32>>; 4]| all.into_iter().flatten().collect::<Vec<_>>();
-            assert_close(&present(found), &present(expected), &format!("{asked:?}"));
+    fn whatever_is_frozen_the_rest_has_its_gradients() {
+        let update = |t: Vec<Flat>| -> (Tensor<2>, Tensor<2>, Tensor<2>, Tensor<2>) {
+            let [y, x] = [(0, 3), (1, 2)].map(|(number, width): (usize, _)| t[number].clone().reshape([2, width]));
+            (y, x, t[2].clone().reshape([2, 3]), t[3].clone().reshape([3, 3]))
+        };
+        let found = |t| {
+            let (y, x, a, b) = update(t);
+            On::<Flex>::low_rank(y, x, a, b, 0.5, 0.0)
+        };
+        let expected = |t| {
+            let (y, x, a, b) = update(t);
+            portable::low_rank(y, x, a, b, 0.5, 0.0)
+        };
+        same_whatever_is_frozen("update", &[6, 4, 6, 9], found, expected);
+        let split = |t: &[Flat]| [0, 1, 2].map(|number: usize| heads(&t[number], [1, 3, 2, 4]));
+        let found = |t: Vec<Flat>| {
+            let [query, key, value] = split(&t);
+            On::<Flex>::attention(query, key, value, None, 0.0)
+        };
+        let expected = |t: Vec<Flat>| {
+            let [query, key, value] = split(&t);
+            portable::attention(query, key, value, None, 0.0)
+        };
+        same_whatever_is_frozen("attention", &[24; 3], found, expected);
+        let rows = |t: &[Flat]| t[0].clone().reshape([3, 4]);
+        let found = |t: Vec<Flat>| On::<Flex>::layer_norm::<2>(rows(&t), t[1].clone(), Some(t[2].clone()), 1e-5);
+        let expected = |t: Vec<Flat>| portable::layer_norm(rows(&t), t[1].clone(), Some(t[2].clone()), 1e-5);
+        same_whatever_is_frozen("normalisation", &[12, 4, 4], found, expected);
+        let found = |t: Vec<Flat>| On::<Flex>::scale::<2>(rows(&t), t[1].clone());
+        let expected = |t: Vec<Flat>| portable::scale(rows(&t), t[1].clone());
+        same_whatever_is_frozen("scaling", &[12, 4], found, expected);
+        let kind = Activation::Gelu;
+        let found = |t: Vec<Flat>| On::<Flex>::activation_scale::<2>(rows(&t), kind, t[1].clone());
+        let expected = |t: Vec<Flat>| portable::activation_scale(rows(&t), kind, t[1].clone());
+        same_whatever_is_frozen("scaled activation", &[12, 4], found, expected);
+    }
+
+    #[test]
+    fn tensors_of_another_backend_are_left_to_burn() {
+        let plain = burn::tensor::Device::flex();
+        assert!(Flex::holds(&Tensor::<1>::ones([2], &plain)));
+        assert!(Flex::holds(&Tensor::<1>::ones([2], &device())));
+        assert!(!Flex::holds(&Tensor::<1>::ones([2], &plain.autodiff().gradient_checkpointing())));
+    }
+
+    #[test]
+    fn what_no_gradient_needs_is_not_kept() {
+        let plain = |count, shape: [usize; 2]| {
+            let tensor = flat(&numbers(count, 0), &burn::tensor::Device::flex()).reshape(shape);
+            lower::<Flex, 2>(tensor)
+        };
+        for (of_a, of_b) in [(true, true), (true, false), (false, true)] {
+            let inputs = [plain(6, [2, 3]), plain(4, [2, 2]), plain(6, [2, 3]), plain(9, [3, 3])];
+            let operation = LowRank::<2> { scale: 1.0, mask: None };
+            let (_, kept) = Operation::<Flex, 4>::forward(&operation, inputs, [true, true, of_a, of_b]);
+            assert_eq!((kept.x.is_some(), kept.down.is_some()), (of_a, of_b));
+        }
+        for of_l in [true, false] {
+            let l = lower::<Flex, 1>(flat(&[1.0; 3], &burn::tensor::Device::flex()));
+            let (_, (y, _)) = Operation::<Flex, 2>::forward(&Scale::<2>, [plain(6, [2, 3]), l], [true, of_l]);
+            assert_eq!(y.is_some(), of_l);
         }
     }
 
@@ -497,23 +569,27 @@ mod tests {
             inputs.each_ref().map(|input| values(input.grad(&gradients).expect("a gradient")))
         };
         assert_close(&gradients(On::<Flex>::low_rank), &gradients(portable::low_rank), "bf16 beside fp32");
+        let operation = LowRank::<2> { scale: 1.0, mask: None };
+        let inputs =
+            [[2, 3], [2, 2], [2, 3], [3, 3]].map(|shape| Tensor::<2>::ones(shape, &burn::tensor::Device::flex()));
+        let [y, x, a, b] = inputs;
+        let inputs = [y, x.cast(burn::tensor::FloatDType::BF16), a, b].map(lower::<Flex, 2>);
+        let (_, kept) = Operation::<Flex, 4>::forward(&operation, inputs, [true; 4]);
+        assert_eq!(kept.x.expect("A is trained").dtype(), DType::BF16);
     }
 
     #[test]
-    fn half_precision_stays_and_sums_have_more() {
-        let halves =
-            |salt| flat(&numbers(2 * 3 * 4, salt), &device()).cast(burn::tensor::FloatDType::BF16).require_grad();
-        let inputs = [0, 1, 2].map(halves);
-        let attend = |f: fn(Tensor<4>, Tensor<4>, Tensor<4>, Option<&Tensor<4, Bool>>, f64) -> Tensor<3>| {
-            let [query, key, value] = inputs.each_ref().map(|t| heads(t, [1, 3, 2, 4]));
-            let output = f(query, key, value, None, 0.0);
-            assert_eq!(output.dtype(), DType::BF16);
-            let gradients = (output.clone() * output).sum().backward();
-            inputs.each_ref().map(|input| values(input.grad(&gradients).expect("a gradient")))
-        };
-        let (found, expected) = (attend(On::<Flex>::attention), attend(portable::attention));
-        for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
-            assert!((found - expected).abs() < 0.02, "{found}, expected {expected}");
+    fn in_half_precision_a_softmax_over_many_keys_still_sums_to_one() {
+        // 1,000 keys that all weigh the same: a sum in bf16 would stop growing at 256 of them.
+        let keys = 1_000;
+        let [query, key] = [1, keys].map(|rows| Tensor::<4>::zeros([1, 1, rows, 4], &device()));
+        let value = Tensor::<4>::ones([1, 1, keys, 4], &device()).require_grad();
+        let half = |t: Tensor<4>| t.cast(burn::tensor::FloatDType::BF16);
+        let output = On::<Flex>::attention(half(query), half(key), half(value.clone()), None, 0.0);
+        assert_eq!(output.dtype(), DType::BF16);
+        let gradients = output.sum().backward();
+        for gradient in values(value.grad(&gradients).expect("a gradient")) {
+            assert!((gradient * keys as f32 - 1.0).abs() < 0.01, "{gradient}");
         }
     }
 }

@@ -29,7 +29,9 @@ pub struct DropoutCheck {
     pub furthest: String,
     /// The share that is allowed of both.
     pub tolerance: f32,
-    /// Whether both stay below.
+    /// Whether another step's masks give another loss: something is dropped.
+    pub drops: bool,
+    /// Whether all of this is as it should be.
     pub passed: bool,
 }
 
@@ -66,16 +68,16 @@ pub(super) fn checks(
         let model = minim_models::initialise(model, config.initializer_range(), 0, |_| true);
         let (model, _) = attach_in(model, &method, &config.head_modules(), 0, BasePrecision::Fp32)?;
         // Away from the start, where half of LoRA's gradients are 0.
-        let (_, gradients) = whole(&model, &batch);
+        let (_, gradients) = whole(&model, &batch, STEP);
         let square = squared_norm(&model, &gradients);
         let model = model.map(&mut Along { gradients: &gradients, step: 0.5 / square.sqrt() });
 
-        let (_, gradients) = whole(&model, &batch);
+        let (_, gradients) = whole(&model, &batch, STEP);
         let square = squared_norm(&model, &gradients);
         let step = CHANGE / square;
         let moved = |sign: f64| {
             let moved = model.clone().map(&mut Along { gradients: &gradients, step: sign * step });
-            whole(&moved, &batch).0.into_scalar::<f64>()
+            whole(&moved, &batch, STEP).0.into_scalar::<f64>()
         };
         let slope = (moved(1.0) - moved(-1.0)) / (2.0 * step);
         let slope_difference = (slope / square - 1.0).abs() as f32;
@@ -83,8 +85,18 @@ pub(super) fn checks(
         let (_, again) = recompute(&model, &batch, STEP, |hidden| loss(&model, hidden, &batch));
         let (furthest, checkpointing_difference) =
             relative_difference(&collected(&model, &again), &collected(&model, &gradients));
-        let passed = slope_difference < tolerance && checkpointing_difference < tolerance;
-        Ok(DropoutCheck { method: name, slope_difference, checkpointing_difference, furthest, tolerance, passed })
+        let of_step = |step| whole(&model, &batch, step).0.into_scalar::<f64>();
+        let drops = (of_step(STEP) - of_step(STEP + 1)).abs() > CHANGE;
+        let passed = slope_difference < tolerance && checkpointing_difference < tolerance && drops;
+        Ok(DropoutCheck {
+            method: name,
+            slope_difference,
+            checkpointing_difference,
+            furthest,
+            tolerance,
+            drops,
+            passed,
+        })
     };
     methods.into_iter().map(check).collect()
 }
@@ -94,14 +106,14 @@ fn loss(model: &Classifier, hidden: Tensor<3>, batch: &TokenBatch) -> Tensor<1> 
     log_softmax(model.sequence_logits_of(hidden, batch), 1).narrow(1, 0, 1).mean().neg()
 }
 
-/// Loss and gradients in one graph, under the masks that [`recompute`] has.
-fn whole(model: &Classifier, batch: &TokenBatch) -> (Tensor<1>, GradientsParams) {
+/// Loss and gradients in one graph, under the masks that [`recompute`] has in a step.
+fn whole(model: &Classifier, batch: &TokenBatch, step: u64) -> (Tensor<1>, GradientsParams) {
     let device = batch.ids.device();
-    device.seed(seed_of(STEP, None));
+    device.seed(seed_of(step, None));
     let stages = model.stages(batch);
     let mut hidden = stages.embedded.clone();
     for (place, layer) in stages.layers.iter().enumerate() {
-        device.seed(seed_of(STEP, Some(place)));
+        device.seed(seed_of(step, Some(place)));
         hidden = layer(hidden);
     }
     if let Some(last) = &stages.last {

@@ -196,3 +196,51 @@ fn furthest(found: &[Vec<f32>], expected: &[Vec<f32>]) -> f32 {
     let pairs = found.iter().flatten().zip(expected.iter().flatten());
     pairs.map(|(f, e)| (f - e).abs()).fold(0.0, |worst, d| if d.is_nan() { f32::INFINITY } else { worst.max(d) })
 }
+
+#[cfg(test)]
+mod tests {
+    use minim_experiment::BasePrecision;
+
+    use super::*;
+
+    #[test]
+    fn one_comparison_that_fails_fails_the_whole() {
+        for failed in [None, Some(0), Some(1), Some(2)] {
+            let passed = |kind| failed != Some(kind);
+            let report = Report {
+                device: "cpu".into(),
+                device_name: "a processor".into(),
+                checks: vec![Check {
+                    head: "seq",
+                    precision: "fp32",
+                    batches: 1,
+                    max_difference_from_transformers: 0.0,
+                    max_difference_from_cpu: 0.0,
+                    tolerance: 1.0,
+                    passed: passed(0),
+                }],
+                gradients: vec![GradientCheck {
+                    head: "seq",
+                    method: "full",
+                    base: BasePrecision::Fp32,
+                    precision: "fp32",
+                    gradients: 1,
+                    max_relative_difference_from_cpu: 0.0,
+                    furthest: "a".into(),
+                    tolerance: 1.0,
+                    passed: passed(1),
+                }],
+                dropout: vec![DropoutCheck {
+                    method: "full",
+                    slope_difference: 0.0,
+                    checkpointing_difference: 0.0,
+                    furthest: "a".into(),
+                    tolerance: 1.0,
+                    drops: true,
+                    passed: passed(2),
+                }],
+            };
+            assert_eq!(report.passed(), failed.is_none(), "{failed:?}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! A device that is not there.
+//! A device that is not there, and what `minim selfcheck` says of one that is.
 
 use serde_json::Value;
 
