@@ -8,8 +8,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use minim_adapters::peft::{self, AdapterConfig};
 use minim_adapters::{
-    Draw, Format, Linear, LoraConfig, LoraStart, Method, Product, Quantisation, Targets, attach, attach_kept,
-    attach_quantised, count, keep, merge,
+    Draw, Format, Linear, LoraConfig, LoraStart, Method, Product, Quantisation, QuantisedBase, Targets, attach,
+    attach_kept, attach_quantised, count, keep, merge,
 };
 use minim_efficiency::resident_bytes;
 use minim_engine::device::remade;
@@ -146,6 +146,18 @@ fn outputs_and_gradients_are_those_on_the_weights_that_the_codes_stand_for() {
                     assert!(furthest(&magnitudes(&quantise(&method))[&key], &expected) < 1e-5, "{family}{name}: {key}");
                 }
                 let (quantised, dense) = (with(quantise(&method)), with(dense()));
+                // Beside another adapter on the same codes, and the model without one, it is what it is alone.
+                let shared = QuantisedBase::new(loaded(&base, &device), &modules, published_name, how).unwrap();
+                let adapted = with(shared.attach_kept(&method, &modules, published_name).unwrap());
+                let beside = with(shared.attach_kept(&method, &modules, published_name).unwrap());
+                let plain = shared.plain(published_name).unwrap();
+                let logits = |model: &Classifier| values(flat_logits(model, &case.inputs.batch(&device)));
+                for (found, alone) in
+                    [(&adapted, &quantised), (&beside, &quantised), (&plain, &quantise(&Method::Head))]
+                {
+                    assert_eq!(logits(found), logits(alone), "{family}{name} in {format:?}: on shared codes");
+                    assert_eq!(in_codes(found), in_codes(alone), "{family}{name} in {format:?}");
+                }
                 assert_eq!(
                     in_codes(&quantised),
                     in_codes(&quantise(&Method::Head)),

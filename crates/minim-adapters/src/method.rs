@@ -1,5 +1,5 @@
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId, Reparameterizer};
 use burn::tensor::{Device, Shape, Tensor};
@@ -12,8 +12,8 @@ use crate::tuned::{Parameter, Tuned};
 use crate::vera::Projections;
 use crate::walk::Walk;
 use crate::{
-    AdaLoraConfig, Adapter, BottleneckConfig, Draw, Error, Ia3Config, LnTuningConfig, LoraConfig, LoraStart,
-    PTuningConfig, PrefixTuningConfig, PromptTuningConfig, Quantisation, Targets, VeraConfig,
+    AdaLoraConfig, Adapter, BottleneckConfig, Draw, Error, Format, Ia3Config, LnTuningConfig, LoraConfig, LoraStart,
+    PTuningConfig, PrefixTuningConfig, PromptTuningConfig, Quantisation, Quantised, Targets, VeraConfig,
 };
 
 /// A test for the names of modules.
@@ -185,6 +185,23 @@ pub fn attach<M: Module>(
     attach_with(model, method, Form::Trained, modules_to_save, seed, names, None).map(|(model, _)| model)
 }
 
+/// Where the codes of frozen weights come from.
+pub(crate) enum Held<'a> {
+    /// They are made of the weights.
+    Anew(Quantisation),
+    /// They are there, by the weight's path; what has none stays as it is.
+    There(Format, &'a BTreeMap<String, Quantised>),
+}
+
+impl Held<'_> {
+    fn format(&self) -> Format {
+        match self {
+            Held::Anew(how) => how.format,
+            Held::There(format, _) => *format,
+        }
+    }
+}
+
 /// What of an adapter is attached.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Form {
@@ -207,7 +224,7 @@ pub fn attach_quantised<M: Module>(
     names: impl Fn(&str) -> String,
     how: Quantisation,
 ) -> Result<(M, u64), Error> {
-    attach_with(model, method, Form::Trained, modules_to_save, seed, names, Some(how))
+    attach_with(model, method, Form::Trained, modules_to_save, seed, names, Some(Held::Anew(how)))
 }
 
 /// As [`attach`], or with a quantisation as [`attach_quantised`], for an adapter that [`crate::peft::load`] fills next: without what only training
@@ -222,7 +239,7 @@ pub fn attach_kept<M: Module>(
     names: impl Fn(&str) -> String,
     how: Option<Quantisation>,
 ) -> Result<(M, u64), Error> {
-    attach_with(model, method, Form::Kept, modules_to_save, 0, names, how)
+    attach_with(model, method, Form::Kept, modules_to_save, 0, names, how.map(Held::Anew))
 }
 
 pub(crate) fn attach_with<M: Module>(
@@ -232,18 +249,18 @@ pub(crate) fn attach_with<M: Module>(
     modules_to_save: &[String],
     seed: u64,
     names: impl Fn(&str) -> String,
-    how: Option<Quantisation>,
+    held: Option<Held<'_>>,
 ) -> Result<(M, u64), Error> {
     method.check()?;
     if *method == Method::Full {
         let expected = "a method that leaves them frozen: a weight in few bits cannot be trained";
-        return match how {
+        return match held {
             Some(_) => Err(Error::Setting { setting: "method of quantised weights", found: "full".into(), expected }),
             None => Ok((model.unfreeze(), 0)),
         };
     }
-    if let (Method::Lora(config), Some(how)) = (method, how) {
-        config.check_base(how.format)?;
+    if let (Method::Lora(config), Some(held)) = (method, &held) {
+        config.check_base(held.format())?;
     }
     let (matches, tuned) = (method.matcher()?, Tuned::new(method)?);
     let mut survey =
@@ -296,9 +313,12 @@ pub(crate) fn attach_with<M: Module>(
     let linear = survey.found.iter().filter(|found| found.in_linear).map(|found| found.path.clone()).collect();
     let table = table.map(|found| found.path.clone());
     let bytes = Cell::new(0);
-    let quantiser = how.map(Quantiser::new);
+    let codes = held.map(|held| match held {
+        Held::Anew(how) => Codes::Anew(Quantiser::new(how)),
+        Held::There(_, codes) => Codes::There(codes),
+    });
     let attach =
-        Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear, table, quantiser, bytes: &bytes };
+        Attach { start, modules_to_save, seed, names: &names, matches, tuned, linear, table, codes, bytes: &bytes };
     Ok((model.apply_reparameterization(attach), bytes.get()))
 }
 
@@ -325,9 +345,15 @@ struct Attach<'a, N> {
     linear: HashSet<String>,
     /// Path of the token embeddings.
     table: Option<String>,
-    quantiser: Option<Quantiser>,
+    codes: Option<Codes<'a>>,
     /// Bytes of what was quantised.
     bytes: &'a Cell<u64>,
+}
+
+/// As [`Held`], at work.
+enum Codes<'a> {
+    Anew(Quantiser),
+    There(&'a BTreeMap<String, Quantised>),
 }
 
 impl<N: Fn(&str) -> String> Attach<'_, N> {
@@ -380,25 +406,30 @@ impl<N: Fn(&str) -> String> Reparameterizer for Attach<'_, N> {
         let adapted = (self.matches)(module);
         // What PiSSA leaves of a weight is what is then quantised; other adapters are as on what the codes stand for.
         let takes = matches!(&self.start, Start::Lora(config, _) if config.start != LoraStart::Random);
-        let first = adapted && (takes || self.quantiser.is_none());
+        let first = adapted && (takes || self.codes.is_none());
         let (param, adapter) = if first { self.adapter(module, param) } else { (param, None) };
-        let Some(quantiser) = &mut self.quantiser else {
-            let attached = adapter.map(|adapter| Attached { adapter: Some(adapter), quantised: None });
-            return (param, attached);
-        };
         let (shape, device) = (param.lazy_shape(), param.lazy_device());
-        let quantised = quantiser.quantise(param.val().reshape([shape[0], shape[1]]));
-        self.bytes.set(quantiser.bytes);
-        let adapter = match adapted && !first {
-            true => self.adapter(module, quantised.to_param(&device)).1,
-            false => adapter,
+        let quantised = match &mut self.codes {
+            None => None,
+            Some(Codes::Anew(quantiser)) => {
+                let quantised = quantiser.quantise(param.val().reshape([shape[0], shape[1]]));
+                self.bytes.set(quantiser.bytes);
+                Some(quantised)
+            }
+            Some(Codes::There(codes)) => codes.get(path).cloned(),
         };
+        let waits = adapted && !first;
+        let Some(quantised) = quantised else {
+            let (param, adapter) = if waits { self.adapter(module, param) } else { (param, adapter) };
+            return (param, adapter.map(|adapter| Attached { adapter: Some(adapter), quantised: None }));
+        };
+        let adapter = if waits { self.adapter(module, quantised.to_param(&device)).1 } else { adapter };
         (stand_in(param.id, shape, &device), Some(Attached { adapter, quantised: Some(quantised) }))
     }
 }
 
 /// The parameter below a weight in few bits: one NaN, seen as a matrix, made on whichever device asks for it first.
-fn stand_in<const D: usize>(id: ParamId, shape: Shape, device: &Device) -> Param<Tensor<D>> {
+pub(crate) fn stand_in<const D: usize>(id: ParamId, shape: Shape, device: &Device) -> Param<Tensor<D>> {
     let dims = shape.dims::<D>();
     let nan = move |device: &Device, _| Tensor::<D>::full([1; D], f32::NAN, device).expand(dims);
     Param::uninitialized(id, nan, device.clone(), false, shape)

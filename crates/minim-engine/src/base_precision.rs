@@ -2,7 +2,9 @@
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{FloatDType, Tensor};
-use minim_adapters::{Format, Method, Quantisation, attach, attach_kept, attach_quantised, is_saved_whole};
+use minim_adapters::{
+    Format, Method, Quantisation, QuantisedBase, attach, attach_kept, attach_quantised, is_saved_whole,
+};
 use minim_experiment::BasePrecision;
 use minim_models::published_name;
 
@@ -45,6 +47,69 @@ pub fn attach_kept_in<M: Module>(
     })
 }
 
+/// A base for several adapters, which share it.
+#[derive(Debug, Clone)]
+pub enum SharedBase<M> {
+    /// In fp32: a model's clones share its tensors.
+    Dense(M),
+    /// In bf16, int8 or NF4.
+    Quantised(QuantisedBase<M>),
+}
+
+impl<M: Module> SharedBase<M> {
+    /// Holds a base in `precision`; what is in `modules_to_save` stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Adapter`] for a model that something was attached to before.
+    pub fn new(model: M, modules_to_save: &[String], precision: BasePrecision) -> Result<Self, Error> {
+        let Some(format) = format_of(precision) else { return Ok(Self::Dense(model)) };
+        let how = Quantisation { format, product: remade };
+        let base = QuantisedBase::new(model, modules_to_save, published_name, how)?;
+        let mut walk = Base { modules_to_save, quantised: true, path: Vec::new(), bytes: 0 };
+        let bare = base.bare().clone().map(&mut walk);
+        Ok(Self::Quantised(base.with(bare)))
+    }
+
+    /// The model, of which quantised weights are left out.
+    pub fn bare(&self) -> &M {
+        match self {
+            Self::Dense(model) => model,
+            Self::Quantised(base) => base.bare(),
+        }
+    }
+
+    /// The model without an adapter.
+    ///
+    /// # Errors
+    /// As [`QuantisedBase::plain`].
+    pub fn plain(&self) -> Result<M, Error> {
+        match self {
+            Self::Dense(model) => Ok(model.clone()),
+            Self::Quantised(base) => Ok(base.plain(published_name)?),
+        }
+    }
+
+    /// An adapter that is loaded next, on `bare`: [`SharedBase::bare`], or that with another head.
+    ///
+    /// # Errors
+    /// As [`QuantisedBase::attach_kept`].
+    pub fn attach_kept(&self, bare: M, method: &Method, modules_to_save: &[String]) -> Result<M, Error> {
+        match self {
+            Self::Dense(_) => Ok(attach_kept(bare, method, modules_to_save, published_name, None)?.0),
+            Self::Quantised(base) => Ok(base.with(bare).attach_kept(method, modules_to_save, published_name)?),
+        }
+    }
+}
+
+fn format_of(precision: BasePrecision) -> Option<Format> {
+    match precision {
+        BasePrecision::Fp32 => None,
+        BasePrecision::Bf16 => Some(Format::Bf16),
+        BasePrecision::Int8 => Some(Format::Int8),
+        BasePrecision::Nf4 => Some(Format::Nf4),
+    }
+}
+
 /// Attaches to a base held in `precision`; `attach` says how many bytes it made smaller.
 fn hold<M: Module>(
     model: M,
@@ -55,10 +120,7 @@ fn hold<M: Module>(
 ) -> Result<(M, u64), Error> {
     let format = match precision {
         BasePrecision::Bf16 if *method == Method::Full => None,
-        BasePrecision::Fp32 => None,
-        BasePrecision::Bf16 => Some(Format::Bf16),
-        BasePrecision::Int8 => Some(Format::Int8),
-        BasePrecision::Nf4 => Some(Format::Nf4),
+        _ => format_of(precision),
     };
     let mut walk = Base { modules_to_save, quantised: format.is_some(), path: Vec::new(), bytes: 0 };
     let (model, quantised) = attach(model, format.map(|format| Quantisation { format, product: remade }))?;

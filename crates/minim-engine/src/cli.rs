@@ -107,6 +107,9 @@ enum Command {
         /// Lines of {"text"}, {"text", "text_pair"} or {"words"}; standard input if not given
         #[arg(long, value_name = "FILE.jsonl")]
         input: Option<PathBuf>,
+        /// In which format the model's weights are held, all adapters' alike
+        #[arg(long, default_value = "fp32")]
+        base: bench::Base,
         /// Lines that are computed together
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), value_name = "N")]
         batch_size: u16,
@@ -274,9 +277,9 @@ impl Cli {
                 eprintln!("{count} predictions in {}", output.display());
                 Ok(())
             }
-            Command::Logits { model, adapter, task, labels, max_length, input, batch_size, device } => {
+            Command::Logits { model, adapter, task, labels, max_length, input, base, batch_size, device } => {
                 let device = device.device.open()?.device;
-                let logits = Logits::open(&model, &adapter, task.into(), labels, max_length, &device)?;
+                let logits = Logits::open(&model, &adapter, task.into(), labels, max_length, base.into(), &device)?;
                 for note in &logits.notes {
                     tracing::warn!("{note}");
                 }

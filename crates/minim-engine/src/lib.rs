@@ -32,7 +32,7 @@ mod start;
 pub mod strategy;
 mod train;
 
-pub use base_precision::{attach_in, attach_kept_in};
+pub use base_precision::{SharedBase, attach_in, attach_kept_in};
 pub use clip::{clip, global_norm};
 pub use error::Error;
 pub use evaluate::{Evaluation, evaluate};

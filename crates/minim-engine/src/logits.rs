@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use minim_adapters::peft::{self, AdapterConfig};
-use minim_adapters::{Method, Resident, attach_kept};
+use minim_adapters::{Method, Resident};
+use minim_experiment::BasePrecision;
 use minim_models::{Checkpoint, Classifier, HeadKind, TokenBatch, published_name};
 use minim_tasks::{Encoded, Tokenizer};
 use serde::Deserialize;
 
-use crate::Error;
 use crate::method::{check_fit, check_length, room};
 use crate::origin::Origin;
+use crate::run_folder::read_for;
 use crate::start::{check_whole, modules_of};
+use crate::{Error, SharedBase};
 
 /// An adapter folder and the name that lines of input call it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +72,8 @@ pub struct Logits {
 }
 
 impl Logits {
-    /// Loads `model` once, and every adapter onto it. One adapter has `labels` labels; of several, each has as many as it was saved with.
+    /// Loads `model` once, its frozen weights held in `base`, and every adapter onto it. One adapter has `labels` labels; of several, each has as many as
+    /// it was saved with.
     ///
     /// # Errors
     /// [`Error`] names the file and the tensors that do not fit, or what an adapter was trained on if that is something else.
@@ -80,12 +83,13 @@ impl Logits {
         head: HeadKind,
         labels: usize,
         max_length: Option<usize>,
+        base: BasePrecision,
         device: &Device,
     ) -> Result<Self, Error> {
         if labels == 0 {
             return Err(Error::Input("--labels 0: expected at least 1".into()));
         }
-        let checkpoint = Checkpoint::open(model)?;
+        let checkpoint = read_for(Checkpoint::open(model)?, base);
         let mut read = Vec::with_capacity(adapters.len());
         for adapter in adapters {
             let config = AdapterConfig::read(&adapter.folder)?;
@@ -100,10 +104,13 @@ impl Logits {
         check_length(max_length, longest, checkpoint.config(), "--max-length")?;
         let tokenizer = Tokenizer::from_folder(model)?;
         tokenizer.check_vocab(checkpoint.config().vocab_size())?;
-        let loaded = checkpoint.classifier(head, labels, 0, device)?;
+        let mut loaded = checkpoint.classifier(head, labels, 0, device)?;
         // What is fresh here is the adapter's to bring: below.
         let notes = if adapters.is_empty() { &loaded.notes[..] } else { loaded.notes_beside_adapter() }.to_vec();
-        let mut models = Resident::new(loaded.model.clone());
+        // Moved, not cloned: a weight is read when it is quantised, and nothing else may hold it.
+        let shared = SharedBase::new(loaded.model, &checkpoint.config().head_modules(), base)?;
+        loaded.model = shared.bare().clone();
+        let mut models = Resident::new(shared.plain()?);
         for (NamedAdapter { name, folder }, config, method) in &read {
             let task = config.task_type.clone().unwrap_or_else(|| head.peft_task_type().into());
             let kind = [HeadKind::Sequence, HeadKind::Token].into_iter().find(|kind| kind.peft_task_type() == task);
@@ -114,10 +121,10 @@ impl Logits {
             };
             Origin::check_model(folder, &checkpoint, &tokenizer, &task)?;
             let base = match adapters.len() {
-                1 => models.base().clone(),
+                1 => loaded.model.clone(),
                 _ => {
                     let labels = peft::labels(folder)?.unwrap_or(labels);
-                    let model = checkpoint.config().on_backbone_of(models.base(), kind, labels, 0, device);
+                    let model = checkpoint.config().on_backbone_of(&loaded.model, kind, labels, 0, device);
                     model.ok_or_else(|| {
                         let reason =
                             "a sequence adapter among others needs --task seq-cls, so that the base has its pooler";
@@ -127,7 +134,7 @@ impl Logits {
             };
             let modules = modules_of(config);
             check_whole(&loaded, &modules, kind, folder)?;
-            let (adapted, _) = attach_kept(base, method, &modules, published_name, None)?;
+            let adapted = shared.attach_kept(base, method, &modules)?;
             let adapted = peft::load(adapted, method, &modules, published_name, folder)?.valid();
             if models.insert(name, adapted).is_some() {
                 return Err(Error::Input(format!("two adapters are named {name}; name them: --adapter NAME=DIR")));

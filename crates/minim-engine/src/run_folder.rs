@@ -52,6 +52,15 @@ const TRAINED: &str = "trained";
 const TOKENIZER_FILES: [&str; 6] =
     ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json"];
 
+/// A checkpoint that is read as a base held in `precision` needs it: never dense as a whole where that is fewer bits.
+pub(crate) fn read_for(checkpoint: Checkpoint, precision: BasePrecision) -> Checkpoint {
+    match precision {
+        BasePrecision::Fp32 => checkpoint,
+        BasePrecision::Bf16 => checkpoint.bf16(),
+        BasePrecision::Int8 | BasePrecision::Nf4 => checkpoint.bf16().lazy(),
+    }
+}
+
 /// The base model of a run with its head, on a device: loaded, or fresh where the run says so.
 pub(crate) fn base(
     run: &Run,
@@ -60,11 +69,7 @@ pub(crate) fn base(
     device: &Device,
 ) -> Result<(Checkpoint, Loaded<Classifier>), Error> {
     let checkpoint = Checkpoint::open(&run.model.path)?;
-    let checkpoint = match base_precision(run) {
-        BasePrecision::Fp32 => checkpoint,
-        BasePrecision::Bf16 => checkpoint.bf16(),
-        BasePrecision::Int8 | BasePrecision::Nf4 => checkpoint.bf16().lazy(),
-    };
+    let checkpoint = read_for(checkpoint, base_precision(run));
     let seed = stream(run.seed, Purpose::Init);
     let loaded = match run.model.init {
         Init::Pretrained => checkpoint.classifier(head, labels, seed, device)?,

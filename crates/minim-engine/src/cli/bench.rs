@@ -52,7 +52,7 @@ pub(super) struct BenchArguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Base {
+pub(super) enum Base {
     /// 32-bit floating point
     Fp32,
     /// Matrices in bfloat16

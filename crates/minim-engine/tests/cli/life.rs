@@ -258,31 +258,40 @@ fn each_row_of_a_batch_gets_what_its_adapter_gives_it_alone() {
     }
     scratch.write("seq/model.safetensors", weights);
     let (texts, words) = (json_lines(&TEXTS.test_inputs()), json_lines(&WORDS.test_inputs()));
-    let mut alone = Vec::new();
-    let mut lines = Vec::new();
-    for (index, (text, words)) in texts.iter().zip(&words).enumerate() {
-        for folder in [folders[index % 6], "lora-tok"] {
-            let (task, line) = match folder {
-                "lora-tok" => ("--task token-cls --labels 5", words),
-                _ => ("--task seq-cls --labels 3", text),
-            };
-            scratch.write("one.jsonl", line.to_string());
-            let printed = scratch.done(&format!("logits --model seq {task} --adapter {folder} --input one.jsonl"));
-            alone.push(json_lines(&printed).remove(0));
-            let mut line = line.clone();
-            line["adapter"] = Value::from(if folder == "lora-tok" { "entities" } else { folder });
-            lines.push(line.to_string());
-        }
-    }
-    scratch.write("mixed.jsonl", lines.join("\n"));
     let adapters: String = folders[..6].iter().map(|folder| format!("--adapter {folder} ")).collect();
     let adapters = format!("{adapters}--adapter entities=lora-tok");
     let logits = format!("logits --model seq --task seq-cls --labels 3 {adapters} --input mixed.jsonl");
-    for batch in [1, 4, 64] {
-        let mixed = json_lines(&scratch.done(&format!("{logits} --batch-size {batch}")));
-        assert_eq!(mixed.len(), alone.len());
-        for (mixed, alone) in mixed.iter().zip(&alone) {
-            assert!(furthest(&numbers(mixed), &numbers(alone)) < 1e-5, "batches of {batch}");
+    let mut first = Vec::new();
+    // In few bits all of them share the codes.
+    for base in ["fp32", "bf16", "int8", "nf4"] {
+        let mut alone = Vec::new();
+        let mut lines = Vec::new();
+        for (index, (text, words)) in texts.iter().zip(&words).enumerate() {
+            for folder in [folders[index % 6], "lora-tok"] {
+                let (task, line) = match folder {
+                    "lora-tok" => ("--task token-cls --labels 5", words),
+                    _ => ("--task seq-cls --labels 3", text),
+                };
+                scratch.write("one.jsonl", line.to_string());
+                let one = format!("logits --model seq {task} --adapter {folder} --input one.jsonl --base {base}");
+                alone.push(json_lines(&scratch.done(&one)).remove(0));
+                let mut line = line.clone();
+                line["adapter"] = Value::from(if folder == "lora-tok" { "entities" } else { folder });
+                lines.push(line.to_string());
+            }
+        }
+        scratch.write("mixed.jsonl", lines.join("\n"));
+        for batch in [1, 4, 64] {
+            let mixed = json_lines(&scratch.done(&format!("{logits} --base {base} --batch-size {batch}")));
+            assert_eq!(mixed.len(), alone.len());
+            for (mixed, alone) in mixed.iter().zip(&alone) {
+                assert!(furthest(&numbers(mixed), &numbers(alone)) < 1e-5, "{base}, batches of {batch}");
+            }
+        }
+        let all: Vec<f64> = alone.iter().flat_map(numbers).collect();
+        match base {
+            "fp32" => first = all,
+            _ => assert!(furthest(&all, &first) > 1e-3, "{base} is another base than fp32"),
         }
     }
 
