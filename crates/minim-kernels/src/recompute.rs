@@ -350,11 +350,9 @@ impl<B: Home, const D: usize> Operation<B, 2> for ActivationScale<D> {
 
 #[cfg(test)]
 mod tests {
-    use burn::backend::Flex;
-    use burn::tensor::TensorData;
-
     use super::*;
-    use crate::testing::{Flat, assert_close, device, flat, heads, numbers, run, values};
+    use crate::testing::{Flat, assert_close, device, flat, heads, hidden, numbers, run, values};
+    use burn::backend::Flex;
 
     // A generator that starts at the same seed draws the same masks for both.
 
@@ -388,13 +386,8 @@ mod tests {
     fn attention_is_burn_s() {
         let (batch, count, seq, keys, size) = (2, 3, 5, 7, 4);
         let sizes = [seq, keys, keys].map(|rows| batch * count * rows * size);
-        let hidden = |rows: usize, queries: usize| -> Tensor<4, Bool> {
-            // Every third key, and all keys of the first query of masks that say so by query.
-            let hide = |place: usize| place % 3 == 1 || (queries > 1 && (place / keys).is_multiple_of(queries));
-            let values: Vec<bool> = (0..rows * queries * keys).map(hide).collect();
-            Tensor::from_data(TensorData::new(values, [rows, 1, queries, keys]), &device())
-        };
-        for hide in [None, Some(hidden(batch, 1)), Some(hidden(1, seq)), Some(hidden(batch, seq))] {
+        for hide in [None, Some([batch, 1, keys]), Some([1, seq, keys]), Some([batch, seq, keys])] {
+            let hide = hide.map(hidden);
             for rate in [0.0, 0.3] {
                 let of = |t: &[Flat]| {
                     let [key, value] = [1, 2].map(|number: usize| heads(&t[number], [batch, keys, count, size]));

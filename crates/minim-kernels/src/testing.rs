@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 pub(crate) type Flat = Tensor<1>;
 
@@ -61,4 +61,11 @@ pub(crate) fn assert_close(found: &[Vec<f32>], expected: &[Vec<f32>], name: &str
 
 pub(crate) fn heads(t: &Flat, [batch, rows, heads, size]: [usize; 4]) -> Tensor<4> {
     t.clone().reshape([batch, rows, heads, size]).swap_dims(1, 2)
+}
+
+/// A mask that hides every third key, and from the first query all keys where it says so by query.
+pub(crate) fn hidden([rows, queries, keys]: [usize; 3]) -> Tensor<4, Bool> {
+    let hide = |place: usize| place % 3 == 1 || (queries > 1 && (place / keys).is_multiple_of(queries));
+    let values: Vec<bool> = (0..rows * queries * keys).map(hide).collect();
+    Tensor::from_data(TensorData::new(values, [rows, 1, queries, keys]), &device())
 }

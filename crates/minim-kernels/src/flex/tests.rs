@@ -1,10 +1,10 @@
 //! Every pass against burn's own operations: outputs, and gradients of all inputs.
 
-use burn::tensor::{Bool, Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Distribution, Tensor};
 
 use super::dropout::Mask;
 use super::vector::{exp, normal};
-use crate::testing::{Flat, assert_close, device, flat, heads, numbers, run, seeded, values};
+use crate::testing::{Flat, assert_close, device, flat, heads, hidden, numbers, run, seeded, values};
 use crate::{Activation, portable};
 
 /// The pass and burn's operations give the same, on autodiff tensors and, the output, on plain ones.
@@ -152,13 +152,8 @@ fn an_output_that_others_see_is_not_written_over() {
 fn attention_of_every_shape_and_mask() {
     for (batch, count, seq, keys, size) in [(1, 1, 1, 1, 1), (2, 3, 5, 5, 4), (3, 2, 4, 7, 8), (1, 2, 300, 300, 16)] {
         let sizes = [seq, keys, keys].map(|rows| batch * count * rows * size);
-        let hidden = |rows: usize, queries: usize| -> Tensor<4, Bool> {
-            // Every third key, and all keys of the first query of masks that say so by query.
-            let hide = |place: usize| place % 3 == 1 || (queries > 1 && (place / keys).is_multiple_of(queries));
-            let values: Vec<bool> = (0..rows * queries * keys).map(hide).collect();
-            Tensor::from_data(TensorData::new(values, [rows, 1, queries, keys]), &device())
-        };
-        for hide in [None, Some(hidden(batch, 1)), Some(hidden(1, seq)), Some(hidden(batch, seq))] {
+        for hide in [None, Some([batch, 1, keys]), Some([1, seq, keys]), Some([batch, seq, keys])] {
+            let hide = hide.map(hidden);
             let of = |t: &[Flat]| {
                 let query = heads(&t[0], [batch, seq, count, size]);
                 let [key, value] = [1, 2].map(|number: usize| heads(&t[number], [batch, keys, count, size]));
