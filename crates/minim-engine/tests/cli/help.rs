@@ -20,6 +20,7 @@ const VERBS: [(&str, &[&str]); 12] = [
         &[
             "--model <DIR>",
             "--adapter <[NAME=]DIR>",
+            "--base <BASE>",
             "--batch-size <N>",
             "--task <TASK>",
             "--labels <",
